@@ -1,0 +1,85 @@
+# `make run` trains a network with FOP, `make test` passes the tests, `make help` lists the rest.
+# What is fetched goes into .cache once (another folder: FOP_CACHE=DIR); Scripts/setup.py does it.
+
+# Arguments of the main job; ARGS="..." adds to them, DATA=DIR takes IDX files that are already there.
+RUN_ARGS ?= --model resnet --dataset fashion-mnist --optimizer fop --batch-size 2048 --epochs 30 --target 0.90
+OUTPUT ?= runs/$(shell date +%Y%m%d-%H%M%S)
+TEST_CONFIGURATION ?= debug
+# `swift test` in release mode has to be told that tests look inside.
+TEST_FLAGS ?= $(if $(filter release,$(TEST_CONFIGURATION)),-Xswiftc -enable-testing)
+PYTHON ?= python3
+
+ROOT := $(CURDIR)
+CACHE := $(if $(FOP_CACHE),$(if $(filter /%,$(FOP_CACHE)),,$(ROOT)/)$(FOP_CACHE),$(ROOT)/.cache)
+LIBTORCH := $(CACHE)/libtorch
+DATA_DIR := $(if $(DATA),$(if $(filter /%,$(DATA)),,$(ROOT)/)$(DATA),$(CACHE)/data/fashion-mnist)
+# Under another name, so that `make -n run` only shows what it would do.
+THIS_MAKE := $(MAKE)
+
+# SwiftPM finds LibTorch's headers and libraries by libtorch.pc; the run path has to be given to the linker.
+export PKG_CONFIG_PATH := $(LIBTORCH)/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
+SWIFT_FLAGS := -Xlinker -rpath -Xlinker "$(LIBTORCH)/lib"
+export FOP_CACHE := $(CACHE)
+export FOP_DATA := $(DATA_DIR)
+export FOP_TEST_PYTHON := $(CACHE)/venv/bin/python
+
+SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed and there is no $(PYTHON) on the PATH." >&2; exit 1; }; \
+	$(PYTHON) -B Scripts/setup.py --cache "$(CACHE)" $(if $(DATA),--data "$(DATA_DIR)") tools
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures clean distclean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo '  DATA=DIR make run   train on IDX files that are already in DIR'
+	@echo '  make run ARGS="--epochs 5"   add arguments to the main job (make run RUN_ARGS="..." replaces them)'
+	@echo '  make test-package ARGS="--filter TorchTests"   run some of the tests'
+	@echo '  FOP_CACHE=DIR make ...   keep what is fetched in DIR instead of .cache'
+
+run: ## The main job: set up, build, train a residual network on Fashion-MNIST with FOP
+	@Scripts/run-main-job.sh "$(THIS_MAKE)" .build/release/fop train $(RUN_ARGS) --data "$(DATA_DIR)" --output "$(OUTPUT)" $(ARGS)
+
+test: test-scripts test-examples test-package ## Fetch what the tests need, build and run them all
+
+build: ## Build the fop command in release mode (.build/release/fop)
+	@$(SETUP) libtorch packages
+	swift build -c release --product fop $(SWIFT_FLAGS)
+
+setup: ## Fetch LibTorch, Fashion-MNIST and the Swift packages into the cache
+	@$(SETUP) libtorch packages data
+
+setup-cuda: ## Bring LibTorch's CUDA libraries besides (for NVIDIA GPUs)
+	@$(SETUP) libtorch-cuda
+
+data: ## Fetch Fashion-MNIST into the cache
+	@$(SETUP) data
+
+info: build ## Say which LibTorch, devices, threads and folders fop uses
+	@.build/release/fop info
+
+test-scripts: ## Try the set-up's failure cases, offline
+	@$(SETUP)
+	@Scripts/test-setup.sh "$(PYTHON)"
+
+test-examples: ## Build and run the packages under Examples
+	@$(SETUP) libtorch packages data
+	@Scripts/test-examples.sh -c $(TEST_CONFIGURATION) $(SWIFT_FLAGS)
+
+test-package: ## Build and run the Swift tests (TEST_CONFIGURATION=debug|release)
+	@$(SETUP) libtorch packages data test-venv
+	swift build --build-tests -c $(TEST_CONFIGURATION) $(TEST_FLAGS) $(SWIFT_FLAGS)
+	swift test --skip-build -c $(TEST_CONFIGURATION) $(TEST_FLAGS) $(SWIFT_FLAGS) $(ARGS)
+
+reference-venv: ## Make the Python environment with all of PyTorch (3 GB download)
+	@$(SETUP) reference-venv
+
+fixtures: reference-venv ## Write the test fixtures anew with PyTorch (Reference/*.py)
+	@for script in Reference/[!_]*.py; do echo "$$script"; "$(CACHE)/reference-venv/bin/python" -B "$$script" || exit 1; done
+
+clean: ## Remove what was built
+	rm -rf .build Examples/*/.build
+
+distclean: clean ## Remove what was built and what was fetched (not runs/)
+	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv downloads tmp logs lock || true

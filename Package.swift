@@ -1,0 +1,52 @@
+// swift-tools-version: 6.1
+// LibTorch is found by pkg-config: `make setup` unpacks it into .cache/libtorch and writes libtorch.pc there;
+// the Makefile sets PKG_CONFIG_PATH and the run path (see CONTRIBUTING.md).
+import PackageDescription
+
+let package = Package(
+    name: "fop",
+    products: [
+        .library(name: "FOP", targets: ["FOP"]),
+        .library(name: "Torch", targets: ["Torch"]),
+        .library(name: "Datasets", targets: ["Datasets"]),
+        .library(name: "Models", targets: ["Models"]),
+        .executable(name: "fop", targets: ["fop"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // LibTorch's C ABI, by headers of our own; no logic.
+        .systemLibrary(name: "CTorch", pkgConfig: "libtorch"),
+        // C++ behind extern "C": what the stable ABI lacks. No mathematics.
+        .target(name: "CTorchShim", dependencies: ["CTorch"]),
+        // Tensors and operators over the stable ABI alone: also what the pip wheel is made of.
+        .target(name: "TorchCore", dependencies: ["CTorch"]),
+        // The optimizer's mathematics, over TorchCore alone.
+        .target(name: "FOPCore", dependencies: ["TorchCore"]),
+        // Autograd, generators, layers, losses, checkpoints.
+        .target(name: "Torch", dependencies: ["TorchCore", "CTorchShim"]),
+        // The optimizers for models made of Torch layers.
+        .target(name: "FOP", dependencies: ["Torch", "FOPCore"]),
+        .target(name: "Datasets", dependencies: ["Torch"]),
+        .target(name: "Models", dependencies: ["Torch"]),
+        .executableTarget(
+            name: "fop",
+            dependencies: [
+                "FOP", "Datasets", "Models",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport"),
+        .testTarget(name: "TorchCoreTests", dependencies: ["TorchCore", "TestSupport"]),
+        .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
+        .testTarget(name: "FOPCoreTests", dependencies: ["FOPCore", "Torch", "TestSupport"]),
+        .testTarget(name: "FOPTests", dependencies: ["FOP", "Models", "TestSupport"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
+        .testTarget(name: "FOPIntegrationTests", dependencies: ["fop", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
+)

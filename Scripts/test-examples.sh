@@ -1,0 +1,11 @@
+#!/bin/sh
+# Builds and runs every package under Examples, each a package of its own that depends on ours.
+#   test-examples.sh FLAGS-FOR-SWIFT...
+set -e
+for manifest in Examples/*/Package.swift; do
+    [ -f "$manifest" ] || continue
+    example=${manifest%/Package.swift}
+    echo "$example"
+    swift build --package-path "$example" "$@"
+    swift run --package-path "$example" --skip-build "$@"
+done

@@ -1,0 +1,184 @@
+// The fast gate: operators resolved once, tensors borrowed, numbers carried.
+#include "Error.hpp"
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#include <torch/csrc/stable/c/shim.h>
+#pragma clang diagnostic pop
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace {
+
+enum class Kind : uint8_t {
+    tensor, integer, floating, boolean, number, dtype, device, layout, format, string, generator, list, optional, nothing
+};
+
+/// An argument's or a result's type, read from the schema once.
+struct Type {
+    Kind kind = Kind::nothing;
+    c10::TypePtr element;
+    std::unique_ptr<Type> inner;
+
+    explicit Type(const c10::TypePtr& type) {
+        switch (type->kind()) {
+            case c10::TypeKind::TensorType: kind = Kind::tensor; break;
+            case c10::TypeKind::IntType:
+            case c10::TypeKind::SymIntType: kind = Kind::integer; break;
+            case c10::TypeKind::FloatType: kind = Kind::floating; break;
+            case c10::TypeKind::BoolType: kind = Kind::boolean; break;
+            case c10::TypeKind::NumberType: kind = Kind::number; break;
+            case c10::TypeKind::ScalarTypeType: kind = Kind::dtype; break;
+            case c10::TypeKind::DeviceObjType: kind = Kind::device; break;
+            case c10::TypeKind::LayoutType: kind = Kind::layout; break;
+            case c10::TypeKind::MemoryFormatType: kind = Kind::format; break;
+            case c10::TypeKind::StringType: kind = Kind::string; break;
+            case c10::TypeKind::GeneratorType: kind = Kind::generator; break;
+            case c10::TypeKind::ListType:
+                kind = Kind::list;
+                element = type->castRaw<c10::ListType>()->getElementType();
+                inner = std::make_unique<Type>(element);
+                break;
+            case c10::TypeKind::OptionalType:
+                kind = Kind::optional;
+                inner = std::make_unique<Type>(type->castRaw<c10::OptionalType>()->getElementType());
+                break;
+            default: TORCH_CHECK(false, "an argument of type ", type->str(), " cannot be passed from Swift");
+        }
+    }
+};
+
+c10::IValue list_to_ivalue(const Type& type, const std::vector<uint64_t>& elements);
+
+/// Takes one value off the Swift side's stack. Lists, strings and optionals are freed; tensors are borrowed.
+c10::IValue to_ivalue(const Type& type, uint64_t value) {
+    switch (type.kind) {
+        case Kind::tensor: return *reinterpret_cast<at::Tensor*>(value);
+        case Kind::integer: return static_cast<int64_t>(value);
+        case Kind::floating: {
+            double result;
+            std::memcpy(&result, &value, sizeof result);
+            return result;
+        }
+        case Kind::boolean: return value != 0;
+        case Kind::number: {
+            const auto* number = reinterpret_cast<const fop_number*>(value);
+            if (number->kind == 1) return static_cast<int64_t>(number->bits);
+            double result;
+            std::memcpy(&result, &number->bits, sizeof result);
+            return result;
+        }
+        case Kind::dtype: return static_cast<int64_t>(value);
+        case Kind::device:
+            return c10::Device(
+                static_cast<c10::DeviceType>(value >> 32), static_cast<c10::DeviceIndex>(static_cast<int32_t>(value)));
+        case Kind::layout:
+        case Kind::format: return static_cast<int64_t>(value);
+        case Kind::string: {
+            std::unique_ptr<std::string> text(reinterpret_cast<std::string*>(value));
+            return *text;
+        }
+        case Kind::generator: return *reinterpret_cast<at::Generator*>(value);
+        case Kind::list: {
+            std::unique_ptr<std::vector<uint64_t>> list(reinterpret_cast<std::vector<uint64_t>*>(value));
+            return list_to_ivalue(type, *list);
+        }
+        case Kind::optional: {
+            if (value == 0) return {};
+            auto* box = reinterpret_cast<StableIValue*>(value);
+            auto result = to_ivalue(*type.inner, *box);
+            torch_delete_stable_ivalue(box);
+            return result;
+        }
+        case Kind::nothing: break;
+    }
+    return {};
+}
+
+c10::IValue list_to_ivalue(const Type& type, const std::vector<uint64_t>& elements) {
+    switch (type.inner->kind) {
+        case Kind::integer: {
+            c10::List<int64_t> list;
+            list.reserve(elements.size());
+            for (auto element : elements) list.push_back(static_cast<int64_t>(element));
+            return list;
+        }
+        case Kind::tensor: {
+            c10::List<at::Tensor> list;
+            list.reserve(elements.size());
+            for (auto element : elements) list.push_back(*reinterpret_cast<at::Tensor*>(element));
+            return list;
+        }
+        default: {
+            c10::impl::GenericList list(type.element);
+            list.reserve(elements.size());
+            for (auto element : elements) list.push_back(to_ivalue(*type.inner, element));
+            return list;
+        }
+    }
+}
+
+uint64_t from_ivalue(const Type& type, c10::IValue&& value) {
+    switch (type.kind) {
+        case Kind::tensor: return reinterpret_cast<uint64_t>(new at::Tensor(std::move(value).toTensor()));
+        case Kind::integer: return static_cast<uint64_t>(value.toInt());
+        case Kind::boolean: return value.toBool();
+        case Kind::floating: {
+            double number = value.toDouble();
+            uint64_t bits;
+            std::memcpy(&bits, &number, sizeof bits);
+            return bits;
+        }
+        case Kind::list: {
+            auto list = std::make_unique<std::vector<uint64_t>>();
+            auto values = std::move(value).toList();
+            list->reserve(values.size());
+            for (size_t i = 0; i < values.size(); ++i) list->push_back(from_ivalue(*type.inner, values.extract(i)));
+            return reinterpret_cast<uint64_t>(list.release());
+        }
+        default: TORCH_CHECK(false, "a result of this type cannot be passed to Swift");
+    }
+}
+
+}  // namespace
+
+struct AtenOperatorEntry {
+    c10::OperatorHandle op;
+    std::vector<Type> arguments;
+    std::vector<Type> returns;
+};
+
+namespace {
+
+AtenOperatorEntry* resolve(const char* name, const char* overload) {
+    auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
+    auto entry = std::make_unique<AtenOperatorEntry>(AtenOperatorEntry{op, {}, {}});
+    for (const auto& argument : op.schema().arguments()) entry->arguments.emplace_back(argument.real_type());
+    for (const auto& result : op.schema().returns()) entry->returns.emplace_back(result.real_type());
+    return entry.release();
+}
+
+}  // namespace
+
+extern "C" int32_t fop_call_operator(
+    const char* name, const char* overload, uint64_t* stack, uint64_t count, AtenOperatorEntry** slot) {
+    return fop::guarded([&] {
+        auto* entry = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+        if (!entry) {
+            // Two threads may both resolve; the loser's entry is a few bytes that stay.
+            entry = resolve(name, overload);
+            __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+        }
+        TORCH_CHECK(
+            count == entry->arguments.size(), "takes ", entry->arguments.size(), " arguments, ", count, " given");
+        torch::jit::Stack values;
+        values.reserve(std::max(entry->arguments.size(), entry->returns.size()));
+        for (size_t i = 0; i < count; ++i) values.push_back(to_ivalue(entry->arguments[i], stack[i]));
+        entry->op.callBoxed(values);
+        for (size_t i = 0; i < entry->returns.size(); ++i) {
+            stack[i] = from_ivalue(entry->returns[i], std::move(values[i]));
+        }
+    });
+}

@@ -1,0 +1,91 @@
+import TorchCore
+
+private enum Op {
+    static let convolution = Operator("aten::convolution")
+}
+
+/// What a convolution of one, two or three dimensions has in common.
+open class Convolution: Module, Layer {
+    /// outputs x inputs / groups x kernel…
+    public let weight: Parameter
+    /// outputs
+    public let bias: Parameter?
+    /// One number per dimension of the kernel.
+    public let stride, padding, dilation: [Int]
+    /// Into how many independent parts the channels are divided.
+    public let groups: Int
+
+    init(
+        _ inputs: Int, _ outputs: Int, kernel: [Int], stride: [Int], padding: [Int], dilation: [Int], groups: Int,
+        bias: Bool, generator: Generator
+    ) {
+        precondition(
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            "\(groups) groups do not divide \(inputs) input and \(outputs) output channels")
+        let fanIn = inputs / groups * kernel.reduce(1, *)
+        let bound = 1 / Double(fanIn).squareRoot()
+        weight = Parameter(
+            .uniform([outputs, inputs / groups] + kernel, from: -bound, to: bound, generator: generator))
+        self.bias = bias ? Parameter(.uniform([outputs], from: -bound, to: bound, generator: generator)) : nil
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
+        super.init()
+    }
+
+    public func callAsFunction(_ input: Tensor) -> Tensor {
+        let output = call(Op.convolution, file: #fileID, line: #line) {
+            $0.push(input)
+            $0.push(weight.value)
+            $0.push(bias?.value)
+            $0.push(stride)
+            $0.push(padding)
+            $0.push(dilation)
+            $0.push(false)
+            $0.push([Int](repeating: 0, count: stride.count))
+            $0.push(groups)
+        }
+        return observed(input: input, output: output)
+    }
+}
+
+/// A convolution over N x channels x height x width.
+public final class Conv2d: Convolution {
+    /// Weights and bias are drawn from U(-1/sqrt(fan in), 1/sqrt(fan in)), as torch's.
+    /// - Parameters:
+    ///   - kernel: the size of the (square) kernel.
+    ///   - padding: zeros around the image.
+    public convenience init(
+        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+        groups: Int = 1, bias: Bool = true, generator: Generator = .default
+    ) {
+        self.init(
+            inputs, outputs, kernel: (kernel, kernel), stride: (stride, stride), padding: (padding, padding),
+            dilation: (dilation, dilation), groups: groups, bias: bias, generator: generator)
+    }
+
+    /// The same with height and width apart.
+    public init(
+        _ inputs: Int, _ outputs: Int, kernel: (Int, Int), stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0),
+        dilation: (Int, Int) = (1, 1), groups: Int = 1, bias: Bool = true, generator: Generator = .default
+    ) {
+        super.init(
+            inputs, outputs, kernel: [kernel.0, kernel.1], stride: [stride.0, stride.1],
+            padding: [padding.0, padding.1], dilation: [dilation.0, dilation.1], groups: groups, bias: bias,
+            generator: generator)
+    }
+}
+
+/// A convolution over N x channels x length.
+public final class Conv1d: Convolution {
+    /// Weights and bias are drawn from U(-1/sqrt(fan in), 1/sqrt(fan in)), as torch's.
+    public init(
+        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+        groups: Int = 1, bias: Bool = true, generator: Generator = .default
+    ) {
+        super.init(
+            inputs, outputs, kernel: [kernel], stride: [stride], padding: [padding], dilation: [dilation],
+            groups: groups, bias: bias, generator: generator)
+    }
+}

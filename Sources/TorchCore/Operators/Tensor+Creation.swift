@@ -1,0 +1,126 @@
+import CTorch
+
+private enum Op {
+    static let empty = Operator("aten::empty", "memory_format")
+    static let zeros = Operator("aten::zeros")
+    static let ones = Operator("aten::ones")
+    static let eye = Operator("aten::eye")
+    static let zerosLike = Operator("aten::zeros_like")
+    static let emptyLike = Operator("aten::empty_like")
+    static let onesLike = Operator("aten::ones_like")
+}
+
+extension Tensor {
+    /// A tensor whose elements are whatever the memory held.
+    public static func empty(
+        _ shape: [Int], dtype: DType = .float32, device: Device = .cpu, file: StaticString = #fileID,
+        line: UInt = #line
+    ) -> Tensor {
+        call(Op.empty, file: file, line: line) {
+            $0.push(shape)
+            $0.push(dtype as DType?)
+            $0.pushNone()
+            $0.push(device as Device?)
+            $0.pushNone()
+            $0.pushNone()
+        }
+    }
+
+    /// A tensor of zeros.
+    public static func zeros(
+        _ shape: [Int], dtype: DType = .float32, device: Device = .cpu, file: StaticString = #fileID,
+        line: UInt = #line
+    ) -> Tensor {
+        call(Op.zeros, file: file, line: line) {
+            $0.push(shape)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
+    /// A tensor of ones.
+    public static func ones(
+        _ shape: [Int], dtype: DType = .float32, device: Device = .cpu, file: StaticString = #fileID,
+        line: UInt = #line
+    ) -> Tensor {
+        call(Op.ones, file: file, line: line) {
+            $0.push(shape)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
+    /// The identity matrix of size n x n.
+    public static func identity(
+        _ n: Int, dtype: DType = .float32, device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        call(Op.eye, file: file, line: line) {
+            $0.push(n)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
+    /// A tensor of one repeated value.
+    public static func full(
+        _ shape: [Int], _ value: Double, dtype: DType = .float32, device: Device = .cpu,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        let tensor = Tensor.empty(shape, dtype: dtype, device: device, file: file, line: line)
+        tensor.fill(value, file: file, line: line)
+        return tensor
+    }
+
+    /// Zeros of this tensor's shape, type, device and memory format.
+    public func zerosLike(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        call(Op.zerosLike, file: file, line: line) { $0.pushLike(self) }
+    }
+
+    /// Ones of this tensor's shape, type, device and memory format.
+    public func onesLike(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        call(Op.onesLike, file: file, line: line) { $0.pushLike(self) }
+    }
+
+    /// A tensor of this one's shape, type, device and memory format, not filled.
+    public func emptyLike(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        call(Op.emptyLike, file: file, line: line) { $0.pushLike(self) }
+    }
+
+    /// Sets every element to `value`.
+    public func fill(_ value: Double, file: StaticString = #fileID, line: UInt = #line) {
+        guard aoti_torch_aten_fill__Scalar(handle, value) == 0 else {
+            return operatorFailure("aten::fill_.Scalar", lastErrorText(.current), file, line)
+        }
+    }
+
+    /// A number without dimensions, on the CPU, of a type that leaves this tensor's type as it is when combined with it.
+    func number(_ value: Double) -> Tensor {
+        var handle: OpaquePointer?
+        switch dtype {
+        case .float64: _ = aoti_torch_scalar_to_tensor_float64(value, &handle)
+        case .float16, .bfloat16, .float32: _ = aoti_torch_scalar_to_tensor_float32(Float(value), &handle)
+        default:
+            if let whole = Int64(exactly: value) {
+                _ = aoti_torch_scalar_to_tensor_int64(whole, &handle)
+            } else {
+                _ = aoti_torch_scalar_to_tensor_float32(Float(value), &handle)
+            }
+        }
+        let number = Tensor(owning: handle!)
+        // Two tensors without dimensions combine to the wider type: keep ours.
+        return rank == 0 && dtype.isFloatingPoint && number.dtype != dtype ? number.to(dtype) : number
+    }
+}
+
+extension ArgumentStack {
+    /// `ScalarType? dtype, Layout? layout, Device? device, bool? pin_memory`
+    mutating func pushFactoryOptions(_ dtype: DType, _ device: Device) {
+        push(dtype as DType?)
+        pushNone()
+        push(device as Device?)
+        pushNone()
+    }
+
+    /// `Tensor self` and five options left as they are.
+    mutating func pushLike(_ tensor: Tensor) {
+        push(tensor)
+        for _ in 0..<5 { pushNone() }
+    }
+}

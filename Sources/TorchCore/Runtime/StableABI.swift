@@ -1,0 +1,36 @@
+import CTorch
+import Glibc
+
+/// What of the stable C ABI differs between LibTorch 2.10 and later, looked up at run time.
+enum StableABI {
+    /// The ABI version whose operator schemas this package was written against (2.10: the oldest it supports).
+    static let version: UInt64 = 2 << 56 | 10 << 48
+
+    private typealias GetText = @convention(c) () -> UnsafePointer<CChar>?
+    private typealias NewValue = @convention(c) (UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>) -> Int32
+
+    private static func symbol<Function>(_ name: String, as type: Function.Type) -> Function? {
+        // RTLD_DEFAULT: LibTorch is linked already.
+        dlsym(nil, name).map { unsafeBitCast($0, to: type) }
+    }
+
+    private static let getText = symbol("torch_exception_get_what_without_backtrace", as: GetText.self)
+    private static let newValue = symbol("torch_new_stable_ivalue", as: NewValue.self)
+
+    /// The text of the thread's last error; from 2.13 on.
+    static func lastError() -> UnsafePointer<CChar>? { getText?() }
+
+    /// Memory for an optional argument's value; the dispatcher frees it.
+    static func allocateOptional(_ value: UInt64) -> UInt64 {
+        var pointer: UnsafeMutablePointer<UInt64>?
+        if let newValue {
+            _ = newValue(&pointer)
+        } else {
+            // Before 2.13 the dispatcher frees with operator delete, which is free() in libstdc++.
+            pointer = malloc(8)?.assumingMemoryBound(to: UInt64.self)
+        }
+        guard let pointer else { return 0 }
+        pointer.pointee = value
+        return UInt64(UInt(bitPattern: pointer))
+    }
+}

@@ -1,0 +1,64 @@
+import CTorch
+
+extension Tensor {
+    /// Copies `values`, in row-major order, into a new tensor of the given shape.
+    /// - Precondition: the shape's product is the number of values.
+    public init<Scalar: TensorScalar>(
+        _ values: [Scalar], shape: [Int], device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        precondition(
+            values.count == shape.reduce(1, *),
+            "\(values.count) values do not fill the shape \(shape)", file: file, line: line)
+        let host = Tensor.empty(shape, dtype: Scalar.dtype, file: file, line: line)
+        values.withUnsafeBytes { source in host.withUnsafeBytes { $0.copyMemory(from: source) } }
+        self = device.kind == .cpu ? host : host.to(device, file: file, line: line)
+    }
+
+    /// A vector of the given values.
+    public init<Scalar: TensorScalar>(_ values: [Scalar], device: Device = .cpu) {
+        self.init(values, shape: [values.count], device: device)
+    }
+
+    /// A tensor without dimensions that holds one value.
+    public init<Scalar: TensorScalar>(_ value: Scalar, device: Device = .cpu) {
+        self.init([value], shape: [], device: device)
+    }
+
+    /// The elements in row-major order, converted to `Scalar`'s type where they are of another.
+    /// Waits for the device.
+    public func scalars<Scalar: TensorScalar>(
+        as type: Scalar.Type = Scalar.self, file: StaticString = #fileID, line: UInt = #line
+    ) -> [Scalar] {
+        let host = detached().to(.cpu, file: file, line: line).to(Scalar.dtype, file: file, line: line)
+            .contiguous(file: file, line: line)
+        let count = host.count
+        guard host.isDefined, count > 0 else { return [] }
+        return withExtendedLifetime(host) {
+            let start = host.dataPointer.assumingMemoryBound(to: Scalar.self)
+            return Array(UnsafeBufferPointer(start: start, count: count))
+        }
+    }
+
+    /// The value of a tensor with one element. Waits for the device.
+    public func item<Scalar: TensorScalar>(
+        as type: Scalar.Type = Scalar.self, file: StaticString = #fileID, line: UInt = #line
+    ) -> Scalar {
+        precondition(count == 1, "item() needs one element, the tensor has shape \(shape)", file: file, line: line)
+        return scalars(as: Scalar.self, file: file, line: line)[0]
+    }
+
+    /// The first element's address, on the tensor's device. Valid while the tensor lives.
+    public var dataPointer: UnsafeMutableRawPointer {
+        var pointer: UnsafeMutableRawPointer?
+        _ = aoti_torch_get_data_ptr(handle, &pointer)
+        // A tensor without elements has no memory.
+        return pointer ?? UnsafeMutableRawPointer(bitPattern: 16)!
+    }
+
+    /// Gives access to the bytes of a contiguous tensor on the CPU.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+        precondition(isContiguous && device == .cpu, "the bytes of a tensor are reached on the CPU, contiguous")
+        let bytes = UnsafeMutableRawBufferPointer(start: dataPointer, count: count * dtype.byteCount)
+        return try withExtendedLifetime(self) { try body(bytes) }
+    }
+}
