@@ -1,13 +1,13 @@
 #!/bin/sh
 # Tries setup.py's ways of failing and of going on, offline, with small wheels made here.
 #   test-setup.sh PYTHON
-python=$(command -v "${1:-python3}")
+python=$("${1:-python3}" -c 'import sys; print(sys.executable)')
 scripts=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill $background 2>/dev/null; rm -rf "$work"' EXIT
 background=
 tried=0
-export PIP_NO_INDEX=1 PIP_FIND_LINKS="$work/wheels" PIP_RETRIES=0
+export PIP_NO_INDEX=1 PIP_FIND_LINKS="$work/wheels"
 export http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9
 
 # A wheel's contents matter, its code does not: an empty library stands for each of LibTorch's.
@@ -21,8 +21,8 @@ wheels = {
     "torch-2.0-cp311-cp311-manylinux_2_28_x86_64.whl": [
         "torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", "torch/lib/libgomp.so.1", "torch/lib/libtorch_cuda.so",
         "torch/include/ATen/ATen.h", "torch/include/torch/csrc/stable/c/shim.h"],
-    "nvidia_cuda_runtime-1.0-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl": ["nvidia/cu13/lib/libcudart.so.13"],
-    "nvidia_cuda_cupti-1.0-py3-none-manylinux_2_25_x86_64.whl": ["nvidia/cu13/lib/libcupti.so.13"],
+    "nvidia_cuda_runtime-1.0-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl": [
+        "nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13"],
 }
 pins = ["# download: 1 MB; free space needed: 1 MB"]
 for name, files in wheels.items():
@@ -63,48 +63,56 @@ expect() {
     if [ -e "$cache/tmp" ]; then fail "$3: work in progress was left behind"; fi
 }
 
+# until_true COMMAND...: waits for it to succeed, not for ever.
+until_true() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || fail "waited 20 s in vain: $*"
+        sleep 0.1
+    done
+}
+
 cache=$work/cache
 setup libtorch; expect 0 'Fetching LibTorch 2.0' 'first call'
 [ -e "$cache/libtorch/lib/libcudart.so.13" ] && [ ! -e "$cache/libtorch/lib/libtorch_cuda.so" ] && [ ! -e "$cache/downloads" ] \
     || fail 'first call: wrong files'
 setup libtorch; expect 0 '' 'second call'
 [ ! -s "$work/out" ] || fail 'second call: it did not find everything there'
-echo >"$cache/libtorch/lib/libc10.so"
-setup libtorch; expect 0 'Fetching' 'a library was damaged'
 mv "$cache" "$work/moved cache"; cache="$work/moved cache"
 setup libtorch; expect 0 '' 'the cache was moved'
 grep -q 'moved\\ cache' "$cache/libtorch/pkgconfig/libtorch.pc" || fail 'the cache was moved: libtorch.pc still has the old place'
 
-cache=$work/broken
+echo >"$cache/libtorch/lib/libc10.so"
 head -c 2000 "$work/good.whl" >"$torch_wheel"
-setup libtorch; expect 1 'torch 2.0 is broken' 'a truncated download'
+setup libtorch; expect 1 'torch 2.0 is broken' 'a damaged library, then a truncated download'
 cp "$work/good.whl" "$torch_wheel"
 mkdir -p "$cache/downloads" "$cache/tmp/leftover" && head -c 2000 "$work/good.whl" >"$cache/downloads/${torch_wheel##*/}"
-setup libtorch; expect 0 'whl is broken .* downloading it again' 'after a broken one, and leftovers'
+setup libtorch; expect 0 'whl is broken .* downloading it again' 'a truncated download and other leftovers of an earlier call'
+cmp -s "$work/empty.so" "$cache/libtorch/lib/libc10.so" || fail 'the damaged library was not replaced'
 
 cache=$work/offline
 PIP_NO_INDEX='' PIP_FIND_LINKS='' PIP_INDEX_URL=http://127.0.0.1:9/ setup libtorch
 expect 1 'is there a network' 'no network'
-sed 's/needed: 1 MB/needed: 999999999 MB/' "$work/pins/libtorch-requirements.txt" >"$work/huge" && mkdir "$work/hugepins" && mv "$work/huge" "$work/hugepins/libtorch-requirements.txt"
-setup --pins "$work/hugepins" libtorch; expect 1 'needs 999999999 MB free' 'too little free space'
-setup libtorch; expect 0 'Fetching' 'after no network'
+mkdir "$work/huge" && sed 's/needed: 1 MB/needed: 999999999 MB/' "$work/pins/libtorch-requirements.txt" >"$work/huge/libtorch-requirements.txt"
+setup --pins "$work/huge" libtorch; expect 1 'needs 999999999 MB free' 'too little free space'
 
 # An index that takes the call and never answers: the moment to be killed in.
-cache=$work/killed
 "$python" -c "import socket, sys, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); time.sleep(60)" >"$work/port" &
 background=$!
-while [ ! -s "$work/port" ]; do sleep 0.1; done
+until_true [ -s "$work/port" ]
 export no_proxy=127.0.0.1
+rm "$cache/logs/pip-torch.log"
 (
     export PIP_NO_INDEX='' PIP_FIND_LINKS='' PIP_INDEX_URL="http://127.0.0.1:$(cat "$work/port")/"
     exec "$python" -B "$scripts/setup.py" --pins "$work/pins" --cache "$cache" libtorch >"$work/out" 2>"$work/err"
 ) &
 victim=$!
-while [ ! -e "$cache/logs/pip-torch.log" ]; do sleep 0.1; done
+until_true [ -e "$cache/logs/pip-torch.log" ]
 # A second set-up waits for the first, and goes on when that has gone.
 "$python" -B "$scripts/setup.py" --pins "$work/pins" --cache "$cache" libtorch >"$work/second" 2>&1 &
 second=$!
-while ! grep -q Waiting "$work/second"; do sleep 0.1; done
+until_true grep -q Waiting "$work/second"
 kill "$victim"; wait "$victim"
 code=$?; [ "$code" -eq 130 ] && grep -q '^setup: interrupted' "$work/err" || fail "killed in the middle: exit code $code"
 wait "$second" || fail 'the set-up that waited failed'

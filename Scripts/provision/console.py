@@ -14,7 +14,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def tail_of(path) -> str:
+def details_in(path) -> str:
     """How a sentence names the log that has the details."""
     return f"details in {path}"
 
@@ -46,6 +46,13 @@ class Progress:
             self.shown = True
         else:
             say(text)
+
+    def phase(self, label: str) -> None:
+        """What is done now cannot be measured: its name is shown, once."""
+        if label != self.label:
+            self.close()
+            self.label = label
+            say(f"  {label}...")
 
     def close(self) -> None:
         if self.shown:

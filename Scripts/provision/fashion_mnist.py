@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from .cache import Cache
-from .console import SetupError, say, tail_of
+from .console import SetupError, details_in, say
 from .pip_client import sha256
 from .process import run_logged
 
@@ -66,7 +66,7 @@ def fetch(cache: Cache) -> Path:
     for program in ("apt-get", "dpkg-deb"):
         if not shutil.which(program):
             raise SetupError(f"Fashion-MNIST comes as a Debian package and this system has no {program}: "
-                             "name a folder that has the four IDX files: DATA=DIR make run.")
+                             f"{OTHERWISE.removeprefix('or ')}.")
     cache.require_space(MEGABYTES_NEEDED, "Fashion-MNIST")
     say(f"Fetching Fashion-MNIST into {cache.fashion_mnist} (31 MB, once)...")
     package = download(cache)
@@ -77,7 +77,8 @@ def fetch(cache: Cache) -> Path:
         if "No space left" in output:
             raise SetupError(f"the disk of {cache.root} became full while Fashion-MNIST was unpacked: make room there, "
                              "or name a folder on another disk with FOP_CACHE=DIR.")
-        raise SetupError(f"the package {package.name} is damaged: it was thrown away, call again to fetch it anew ({tail_of(log)}).")
+        raise SetupError(f"the package {package.name} is damaged: it was thrown away, call again to fetch it anew "
+                         f"({details_in(log)}).")
     return unpacked / INSIDE_PACKAGE
 
 
@@ -115,10 +116,11 @@ def failure(updated: str, downloaded: str, update_log: Path, log: Path, root: Pa
     if re.search(r"Temporary failure resolving|Could not resolve|Could not connect|Cannot initiate the connection|"
                  r"Network is unreachable|Connection refused|Connection timed out|Unable to connect", both):
         return (f"Fashion-MNIST could not be downloaded, as apt cannot reach its package sources: is there a network? "
-                f"Call again to go on, {OTHERWISE} ({tail_of(update_log)}).")
+                f"Call again to go on, {OTHERWISE} ({details_in(update_log)}).")
     if "Hash Sum mismatch" in both or "unexpected size" in both:
-        return f"the download of Fashion-MNIST is broken: it was thrown away, call again to fetch it anew ({tail_of(log)})."
+        return ("the download of Fashion-MNIST is broken: it was thrown away, call again to fetch it anew "
+                f"({details_in(log)}).")
     if "Unable to locate package" in downloaded:
         return (f"apt's package sources do not have {PACKAGE}: add Debian's or Ubuntu's own (main, universe), {OTHERWISE} "
-                f"({tail_of(update_log)}).")
-    return f"apt could not get {PACKAGE}; {OTHERWISE} ({tail_of(log)})."
+                f"({details_in(update_log)}).")
+    return f"apt could not get {PACKAGE}; {OTHERWISE} ({details_in(log)})."

@@ -56,7 +56,6 @@ def install(cache: Cache, pin_files: Sequence[PinFile], cuda: bool, stamp: str) 
     pins = [pin for file in pin_files for pin in file.pins]
     have = pip_client.size_of(cache.downloads) // MEGABYTE
     cache.require_space(max(0, sum(file.megabytes_needed for file in pin_files) - have), f"LibTorch {version}")
-    pip_client.require_pip(f"LibTorch {version}", cache.logs / "pip-version.log")
     say(f"Fetching LibTorch {version}{' with CUDA' if cuda else ''} into {cache.libtorch} "
         f"({sum(file.megabytes for file in pin_files)} MB, once)...")
     wheels = [pip_client.fetch_wheel(cache, pin) for pin in pins]
@@ -78,8 +77,8 @@ def unpack(wheel: Path, staging: Path, libraries: Sequence[str]) -> None:
         with zipfile.ZipFile(wheel) as archive:
             chosen = [(member, place) for member in archive.infolist()
                       if not member.is_dir() and (place := place_of(member.filename, libraries))]
-            done = 0
-            with Progress(f"unpacking {wheel.name.split('-')[0]}", sum(member.file_size for member, _ in chosen)) as progress:
+            done, total = 0, sum(member.file_size for member, _ in chosen)
+            with Progress(f"unpacking {wheel.name.split('-')[0]}", total) as progress:
                 for member, place in chosen:
                     target = staging / place
                     target.parent.mkdir(parents=True, exist_ok=True)

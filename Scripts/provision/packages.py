@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 from .cache import Cache
-from .console import SetupError, say, tail_of
+from .console import MEGABYTE, SetupError, details_in, say
 from .process import run_logged
+
+MEGABYTES_TO_BUILD = 500
 
 
 def ensure(cache: Cache, package: Path) -> None:
@@ -15,6 +17,10 @@ def ensure(cache: Cache, package: Path) -> None:
         raise SetupError(f"{manifest} is missing.")
     if state.is_file() and state.stat().st_mtime >= manifest.stat().st_mtime:
         return
+    free = shutil.disk_usage(package).free // MEGABYTE
+    if free < MEGABYTES_TO_BUILD:
+        raise SetupError(f"building needs {MEGABYTES_TO_BUILD} MB free on the disk of {package}, which has {free} MB: "
+                         "make room there.")
     if not shutil.which("git"):
         raise SetupError("the Swift packages that FOP depends on are fetched by git, which is not on the PATH: install git.")
     say("Fetching the Swift packages that FOP depends on...")
@@ -26,8 +32,8 @@ def ensure(cache: Cache, package: Path) -> None:
     if "No space left on device" in output:
         raise SetupError(f"the disk of {package} is full: make room there.")
     if re.search(r"Could not resolve host|Failed to connect|Could not connect|unable to access|Network is unreachable|"
-                 r"Connection timed out|Couldn't fetch updates|Failed to clone", output):
+                 r"Connection timed out|Connection refused", output):
         raise SetupError("the Swift packages that FOP depends on could not be downloaded: is there a network? "
-                         f"Call again to go on ({tail_of(log)}).")
-    errors = re.findall(r"error: (.+)", output)
-    raise SetupError(f"`swift package resolve` failed: {errors[0] if errors else f'exit code {code}'} ({tail_of(log)}).")
+                         f"Call again to go on ({details_in(log)}).")
+    reasons = re.findall(r"fatal: (.+)", output) or re.findall(r"error: (.+)", output) or [f"exit code {code}"]
+    raise SetupError(f"the Swift packages that FOP depends on could not be fetched: {reasons[0]} ({details_in(log)}).")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cache import Cache
-from .console import Progress, SetupError, say, tail_of
+from .console import Progress, SetupError, details_in, say
 from .process import run_logged
 
 # The wheels are for the C library, not for this Python, so any Python may fetch them.
@@ -65,13 +65,6 @@ class PinFile:
         return next(pin.version for pin in self.pins if pin.name == name)
 
 
-def require_pip(purpose: str, log: Path) -> None:
-    code, _ = run_logged([sys.executable, "-m", "pip", "--version"], log)
-    if code != 0:
-        raise SetupError(f"{purpose} is fetched by pip, which {sys.executable} lacks: install it (python3-pip on "
-                         "Debian and Ubuntu), or name another Python with PYTHON=...")
-
-
 def fetch_wheel(cache: Cache, pin: Pin) -> Path:
     """The wheel's file in the downloads folder: found there whole from an earlier call, or downloaded."""
     cache.downloads.mkdir(parents=True, exist_ok=True)
@@ -105,10 +98,12 @@ def run_pip(cache: Cache, arguments: Sequence[str], label: str, log_name: str) -
     scratch.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries", "3",
                *arguments, "--progress-bar", "off"]
-    with Progress(label) as progress:
+    with Progress(f"downloading {label}") as progress:
         def tick(output: str) -> None:
+            if "Installing collected packages" in output:
+                return progress.phase(f"installing {label}")
             sizes = re.findall(r"Downloading \S+ \(([\d.]+) (kB|MB|GB)\)", output)
-            progress.total = sum(float(size) * {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit] for size, unit in sizes) or None
+            progress.total = int(sum(float(size) * {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit] for size, unit in sizes))
             progress.update(size_of(scratch))
         code, output = run_logged(command, log, environment(scratch), every_tick=tick)
     if code != 0:
@@ -130,17 +125,20 @@ def failure(label: str, code: int, output: str, log: Path, root: Path) -> str:
                 "another disk with FOP_CACHE=DIR.")
     if "DO NOT MATCH THE HASHES" in output:
         return (f"the download of {label} is broken or not the pinned file (its sha256 differs): it was thrown away, "
-                f"call again to fetch it anew ({tail_of(log)}).")
-    if BROKEN_OFF.search(output):
-        return f"the download of {label} broke off: call again to go on ({tail_of(log)})."
+                f"call again to fetch it anew ({details_in(log)}).")
+    if "No module named pip" in output:
+        return (f"{label} is fetched by pip, which {sys.executable} lacks: install it (python3-pip on Debian and "
+                "Ubuntu), or name another Python with PYTHON=...")
     if NO_NETWORK.search(output):
         return (f"{label} could not be downloaded, as pip cannot reach its package index: is there a network "
-                f"(and a proxy, if one is needed)? Call again to go on ({tail_of(log)}).")
+                f"(and a proxy, if one is needed)? Call again to go on ({details_in(log)}).")
+    if BROKEN_OFF.search(output):
+        return f"the download of {label} broke off: call again to go on ({details_in(log)})."
     if "No matching distribution" in output:
-        return f"pip's package index does not have {label} for Linux x86-64 ({tail_of(log)})."
+        return f"pip's package index does not have {label} for Linux x86-64 ({details_in(log)})."
     errors = re.findall(r"^ERROR: (.+)$", output, re.MULTILINE)
     reason = errors[-1] if errors else f"exit code {code}"
-    return f"pip could not get {label}: {reason} ({tail_of(log)})."
+    return f"pip could not get {label}: {reason} ({details_in(log)})."
 
 
 def size_of(folder: Path) -> int:

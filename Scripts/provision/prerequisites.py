@@ -32,7 +32,8 @@ def check_tools() -> None:
     shown = subprocess.run(["swift", "--version"], capture_output=True, text=True)
     found = re.search(r"Swift version (\d+(?:\.\d+)+)", shown.stdout + shown.stderr)
     if not found:
-        raise SetupError("`swift --version` does not run: " + (first_line(shown.stderr) or f"exit code {shown.returncode}") + ".")
+        reason = first_line(shown.stderr) or f"exit code {shown.returncode}"
+        raise SetupError(f"`swift --version` does not run: {reason}.")
     if numbers(found[1]) < OLDEST_SWIFT:
         raise SetupError(f"Swift {dotted(OLDEST_SWIFT)} or newer is needed and {shutil.which('swift')} is Swift {found[1]}.")
     if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
@@ -46,9 +47,11 @@ def check_cplusplus(cache: Cache) -> None:
     source = cache.temporary / "probe.cpp"
     source.write_text(CPLUSPLUS_PROBE)
     log = cache.logs / "cplusplus.log"
-    if not compiler or run_logged([compiler, "-std=c++20", "-fsyntax-only", str(source)], log)[0] != 0:
-        raise SetupError(f"the C++ standard library's headers are missing: install g++ (or libstdc++'s development package); details in {log}."
-                         if compiler else "a C++ compiler is needed and there is none on the PATH: install g++ or clang.")
+    if not compiler:
+        raise SetupError("a C++ compiler is needed and there is none on the PATH: install g++ or clang.")
+    if run_logged([compiler, "-std=c++20", "-fsyntax-only", str(source)], log)[0] != 0:
+        raise SetupError("the C++ standard library's headers are missing: install g++ (or libstdc++'s development "
+                         f"package); details in {log}.")
 
 
 def first_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """Runs another program with its output in a log file, and watches it."""
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,30 +16,47 @@ def run_logged(
     folder: Path | None = None,
     every_tick: Callable[[str], None] | None = None,
 ) -> tuple[int, str]:
-    """Runs the command and returns its exit code and its whole output, which also lies in `log`.
+    """Runs the command and returns its exit code and its whole output, which also goes to `log`.
 
     `every_tick` gets the output so far several times a second. Whatever ends this process early ends the command too.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "wb") as output:
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, errors="replace", env=environment, cwd=folder)
+    except FileNotFoundError:
+        raise SetupError(f"the program {command[0]} is missing: install it, or put it on the PATH.") from None
+    lines: list[str] = []
+    reader = threading.Thread(target=collect, args=(process, lines, log), daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                process.wait(0.1)
+                break
+            except subprocess.TimeoutExpired:
+                if every_tick:
+                    every_tick("".join(lines))
+    except BaseException:
+        stop(process)
+        raise
+    reader.join()
+    return process.returncode, "".join(lines)
+
+
+def collect(process: subprocess.Popen, lines: list[str], log: Path) -> None:
+    """Keeps the output in memory, as the log may lie on a disk that is full: then it says what could be written."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = open(log, "w", buffering=1)
+    except OSError:
+        file = None
+    for line in process.stdout:
+        lines.append(line)
         try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env=environment, cwd=folder)
-        except FileNotFoundError:
-            raise SetupError(f"the program {command[0]} is missing: install it, or put it on the PATH.") from None
-        try:
-            while True:
-                try:
-                    process.wait(0.1)
-                    break
-                except subprocess.TimeoutExpired:
-                    if every_tick:
-                        every_tick(text_of(log))
-        except BaseException:
-            stop(process)
-            raise
-    return process.returncode, text_of(log)
+            if file:
+                file.write(line)
+        except OSError:
+            file = None
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -49,7 +67,3 @@ def stop(process: subprocess.Popen) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
-
-
-def text_of(log: Path) -> str:
-    return log.read_text(errors="replace")

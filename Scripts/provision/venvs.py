@@ -22,7 +22,6 @@ def ensure(cache: Cache, place: Path, pin_file: PinFile, purpose: str, extra: Se
         if is_complete(place, stamp):
             return
         cache.require_space(pin_file.megabytes_needed, f"The Python environment for {purpose}")
-        pip_client.require_pip(f"The Python environment for {purpose}", cache.logs / "pip-version.log")
         say(f"Making the Python environment for {purpose} in {place} ({pin_file.megabytes} MB, once)...")
         # Made in place, as its scripts name their folder; without the stamp it counts as absent.
         shutil.rmtree(place, ignore_errors=True)

@@ -91,6 +91,9 @@ int32_t aoti_torch_device_type_cuda(void);
 int32_t aoti_torch_device_type_meta(void);
 int32_t aoti_torch_device_type_mps(void);
 
+// Stops the program where it is called, as a failed precondition does.
+__attribute__((noreturn)) static inline void ctorch_trap(void) { __builtin_trap(); }
+
 // Registration of operators (the wheel).
 AOTITorchError aoti_torch_library_init_fragment(
     const char* ns, const char* file, uint32_t line, TorchLibraryHandle* result);

@@ -64,3 +64,7 @@ extern "C" int32_t fop_tap(
 }
 
 extern "C" bool fop_requires_grad(AtenTensorOpaque* tensor) { return fop::tensor(tensor).requires_grad(); }
+
+extern "C" int64_t fop_use_count(AtenTensorOpaque* tensor) {
+    return static_cast<int64_t>(fop::tensor(tensor).use_count());
+}

@@ -120,10 +120,38 @@ c10::IValue list_to_ivalue(const Type& type, const std::vector<uint64_t>& elemen
     }
 }
 
+/// Frees an argument that was not taken off the stack. Tensors, generators and numbers are borrowed.
+void discard_argument(const Type& type, uint64_t value) {
+    switch (type.kind) {
+        case Kind::string: delete reinterpret_cast<std::string*>(value); break;
+        case Kind::list: {
+            std::unique_ptr<std::vector<uint64_t>> list(reinterpret_cast<std::vector<uint64_t>*>(value));
+            for (auto element : *list) discard_argument(*type.inner, element);
+            break;
+        }
+        case Kind::optional:
+            if (value == 0) break;
+            discard_argument(*type.inner, *reinterpret_cast<StableIValue*>(value));
+            torch_delete_stable_ivalue(reinterpret_cast<StableIValue*>(value));
+            break;
+        default: break;
+    }
+}
+
+/// Frees a result that the Swift side will not see.
+void discard_result(const Type& type, uint64_t value) {
+    if (type.kind == Kind::tensor) delete reinterpret_cast<at::Tensor*>(value);
+    if (type.kind == Kind::list) {
+        std::unique_ptr<std::vector<uint64_t>> list(reinterpret_cast<std::vector<uint64_t>*>(value));
+        for (auto element : *list) discard_result(*type.inner, element);
+    }
+}
+
 uint64_t from_ivalue(const Type& type, c10::IValue&& value) {
     switch (type.kind) {
         case Kind::tensor: return reinterpret_cast<uint64_t>(new at::Tensor(std::move(value).toTensor()));
-        case Kind::integer: return static_cast<uint64_t>(value.toInt());
+        case Kind::integer:
+        case Kind::dtype: return static_cast<uint64_t>(value.toInt());
         case Kind::boolean: return value.toBool();
         case Kind::floating: {
             double number = value.toDouble();
@@ -152,33 +180,73 @@ struct AtenOperatorEntry {
 
 namespace {
 
-AtenOperatorEntry* resolve(const char* name, const char* overload) {
+std::unique_ptr<AtenOperatorEntry> resolve(const char* name, const char* overload) {
     auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
     auto entry = std::make_unique<AtenOperatorEntry>(AtenOperatorEntry{op, {}, {}});
     for (const auto& argument : op.schema().arguments()) entry->arguments.emplace_back(argument.real_type());
     for (const auto& result : op.schema().returns()) entry->returns.emplace_back(result.real_type());
-    return entry.release();
+    return entry;
+}
+
+/// The entry in the slot, made at the first call. Of threads that come at once, the first one's stays.
+const AtenOperatorEntry& entry_in(AtenOperatorEntry** slot, const char* name, const char* overload) {
+    if (auto* entry = __atomic_load_n(slot, __ATOMIC_ACQUIRE)) return *entry;
+    auto fresh = resolve(name, overload);
+    AtenOperatorEntry* expected = nullptr;
+    if (__atomic_compare_exchange_n(slot, &expected, fresh.get(), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        return *fresh.release();
+    }
+    return *expected;
+}
+
+torch::jit::Stack take_arguments(const AtenOperatorEntry& entry, const uint64_t* stack) {
+    torch::jit::Stack values;
+    values.reserve(std::max(entry.arguments.size(), entry.returns.size()));
+    size_t taken = 0;
+    try {
+        while (taken < entry.arguments.size()) {
+            const auto i = taken++;
+            values.push_back(to_ivalue(entry.arguments[i], stack[i]));
+        }
+    } catch (...) {
+        while (taken < entry.arguments.size()) {
+            const auto i = taken++;
+            discard_argument(entry.arguments[i], stack[i]);
+        }
+        throw;
+    }
+    return values;
+}
+
+void put_results(const AtenOperatorEntry& entry, torch::jit::Stack& values, uint64_t* stack) {
+    size_t put = 0;
+    try {
+        for (; put < entry.returns.size(); ++put) {
+            stack[put] = from_ivalue(entry.returns[put], std::move(values[put]));
+        }
+    } catch (...) {
+        while (put-- > 0) discard_result(entry.returns[put], stack[put]);
+        throw;
+    }
 }
 
 }  // namespace
 
 extern "C" int32_t fop_call_operator(
-    const char* name, const char* overload, uint64_t* stack, uint64_t count, AtenOperatorEntry** slot) {
+    const char* name, const char* overload, uint64_t* stack, uint64_t count, uint64_t results,
+    AtenOperatorEntry** slot) {
     return fop::guarded([&] {
-        auto* entry = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-        if (!entry) {
-            // Two threads may both resolve; the loser's entry is a few bytes that stay.
-            entry = resolve(name, overload);
-            __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+        const auto& entry = entry_in(slot, name, overload);
+        if (count != entry.arguments.size() || results != entry.returns.size()) {
+            for (size_t i = 0; i < std::min<size_t>(count, entry.arguments.size()); ++i) {
+                discard_argument(entry.arguments[i], stack[i]);
+            }
+            TORCH_CHECK(
+                false, "takes ", entry.arguments.size(), " arguments, ", count, " given; returns ",
+                entry.returns.size(), " results, ", results, " read");
         }
-        TORCH_CHECK(
-            count == entry->arguments.size(), "takes ", entry->arguments.size(), " arguments, ", count, " given");
-        torch::jit::Stack values;
-        values.reserve(std::max(entry->arguments.size(), entry->returns.size()));
-        for (size_t i = 0; i < count; ++i) values.push_back(to_ivalue(entry->arguments[i], stack[i]));
-        entry->op.callBoxed(values);
-        for (size_t i = 0; i < entry->returns.size(); ++i) {
-            stack[i] = from_ivalue(entry->returns[i], std::move(values[i]));
-        }
+        auto values = take_arguments(entry, stack);
+        entry.op.callBoxed(values);
+        put_results(entry, values, stack);
     });
 }

@@ -51,10 +51,14 @@ extern "C" void fop_keep_freed_memory(void) {
 
 extern "C" const char* fop_torch_version(void) { return TORCH_VERSION; }
 
-extern "C" void fop_set_num_threads(int32_t count) { at::set_num_threads(count); }
+extern "C" int32_t fop_set_num_threads(int32_t count) {
+    return fop::guarded([&] { at::set_num_threads(count); });
+}
 
 extern "C" int32_t fop_get_num_threads(void) { return at::get_num_threads(); }
 
 extern "C" int32_t fop_cuda_device_count(void) {
-    return at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+    int32_t count = 0;
+    fop::guarded([&] { count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0; });
+    return count;
 }

@@ -24,10 +24,13 @@ struct fop_number {
     uint64_t bits;
 };
 
-/// Calls an operator on a stack like torch_call_dispatcher's, but tensors are borrowed, numbers are taken, and the
-/// resolved operator is kept in *slot.
+/// Calls an operator on a stack like torch_call_dispatcher's, but tensors and generators are borrowed, numbers are taken,
+/// and the resolved operator is kept in *slot for ever. `count` and `results` are what the caller put on the stack and
+/// will take off it: numbers that differ from the operator's are an error. Lists, strings and optionals are consumed, also on
+/// failure; those of an operator that does not exist stay.
 int32_t fop_call_operator(
-    const char* name, const char* overload, uint64_t* stack, uint64_t count, struct AtenOperatorEntry** slot);
+    const char* name, const char* overload, uint64_t* stack, uint64_t count, uint64_t results,
+    struct AtenOperatorEntry** slot);
 
 /// The derivatives of `outputs`, weighted by `output_gradients` (null, or null entries: ones), with respect to `inputs`.
 /// results[i] is null where an input has no part in the outputs and `allow_unused` is set.
@@ -49,6 +52,9 @@ int32_t fop_tap(
 
 bool fop_requires_grad(struct AtenTensorOpaque* tensor);
 
+/// How many handles and graphs refer to the tensor: for tests of leaks.
+int64_t fop_use_count(struct AtenTensorOpaque* tensor);
+
 struct AtenGeneratorOpaque;
 /// A generator of random numbers for a device ("cpu", "cuda:0"), seeded.
 int32_t fop_generator_new(const char* device, uint64_t seed, struct AtenGeneratorOpaque** result);
@@ -63,7 +69,7 @@ int32_t fop_generator_default(const char* device, struct AtenGeneratorOpaque** r
 /// Makes the C allocator keep large freed blocks instead of returning them to the kernel.
 void fop_keep_freed_memory(void);
 const char* fop_torch_version(void);
-void fop_set_num_threads(int32_t count);
+int32_t fop_set_num_threads(int32_t count);
 int32_t fop_get_num_threads(void);
 int32_t fop_cuda_device_count(void);
 

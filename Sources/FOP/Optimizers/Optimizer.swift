@@ -17,6 +17,9 @@ public protocol Optimizer: AnyObject {
     /// How many steps changed the parameters.
     var stepCount: Int { get }
 
+    /// How many steps were left out because something was not finite.
+    var skippedStepCount: Int { get }
+
     /// Back-propagates `loss`, a tensor of one element, and adds what the next step needs to what is gathered already.
     /// Frees the loss's graph.
     func backward(_ loss: Tensor) throws

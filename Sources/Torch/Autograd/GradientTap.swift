@@ -29,6 +29,7 @@ public final class GradientAnchor: @unchecked Sendable {
             // Balanced by the release callback, which runs when the graph goes, also after a failure.
             Unmanaged.passRetained(TapClosure(receive)).toOpaque(),
             &result)
+        withExtendedLifetime(tensor) {}
         guard status == 0, let result else {
             operatorFailure("gradient tap", String(cString: fop_last_error()), file, line)
             return .undefined

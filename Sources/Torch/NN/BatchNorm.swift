@@ -1,10 +1,7 @@
 import TorchCore
 
-private enum Op {
-    static let batchNorm = Operator("aten::_batch_norm_impl_index")
-}
-
-/// Normalises each channel over batch and positions, then scales and shifts it: N x channels x ….
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, the statistics per channel over batch and positions: N x channels
+/// x …. In evaluation the statistics are moving averages of those seen in training.
 public final class BatchNorm: Module, Layer {
     /// The scale of each channel.
     public let weight: Parameter?
@@ -19,6 +16,7 @@ public final class BatchNorm: Module, Layer {
     /// Added to the variance.
     public let epsilon: Double
 
+    /// Scales are 1 and shifts 0 at first.
     /// - Parameter affine: whether there are a scale and a shift.
     public init(_ channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1, affine: Bool = true) {
         weight = affine ? Parameter(.ones([channels])) : nil
@@ -42,20 +40,29 @@ public final class BatchNorm: Module, Layer {
 
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let training = isTraining
-        if training { withoutGradients { batchCount.value = batchCount.value + 1 } }
-        let results = callMany(Op.batchNorm, results: 4, file: #fileID, line: #line) {
-            $0.push(input)
-            $0.push(weight?.value)
-            $0.push(bias?.value)
-            $0.push(runningMean.value as Tensor?)
-            $0.push(runningVariance.value as Tensor?)
-            $0.push(training)
-            $0.push(momentum)
-            $0.push(epsilon)
-            $0.push(true)
+        if training {
+            guard hasStatistics(input) else { return .undefined }
+            withoutGradients { batchCount.value = batchCount.value + 1 }
         }
-        let context: LayerContext =
-            training ? .normalization(mean: results[1], inverseStandardDeviation: results[2]) : .none
-        return observed(input: input, output: results[0], context: context)
+        let (output, mean, inverse) = input.batchNormalized(
+            weight: weight?.value, bias: bias?.value, runningMean: runningMean.value,
+            runningVariance: runningVariance.value, training: training, momentum: momentum, epsilon: epsilon)
+        return observed(
+            input: input, output: output,
+            context: training ? .normalization(mean: mean, inverseStandardDeviation: inverse) : runningContext)
+    }
+
+    /// Whether a channel has more than one value; one alone would always become 0.
+    private func hasStatistics(_ input: Tensor) -> Bool {
+        let shape = input.shape
+        return checkArgument(
+            shape.count < 2 || shape[0] * shape.dropFirst(2).reduce(1, *) != 1, of: "BatchNorm",
+            "Expected more than 1 value per channel when training, got input size \(shape)")
+    }
+
+    private var runningContext: LayerContext {
+        .normalization(
+            mean: runningMean.value,
+            inverseStandardDeviation: runningVariance.value.adding(epsilon).reciprocalSquareRoot())
     }
 }

@@ -1,10 +1,8 @@
 import TorchCore
 
-private enum Op {
-    static let convolution = Operator("aten::convolution")
-}
-
 /// What a convolution of one, two or three dimensions has in common.
+///
+/// Along each dimension `outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1`, rounded down.
 open class Convolution: Module, Layer {
     /// outputs x inputs / groups x kernel…
     public let weight: Parameter
@@ -19,14 +17,13 @@ open class Convolution: Module, Layer {
         _ inputs: Int, _ outputs: Int, kernel: [Int], stride: [Int], padding: [Int], dilation: [Int], groups: Int,
         bias: Bool, generator: Generator
     ) {
-        precondition(
-            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+        checkArgument(
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0, of: "Convolution",
             "\(groups) groups do not divide \(inputs) input and \(outputs) output channels")
-        let fanIn = inputs / groups * kernel.reduce(1, *)
-        let bound = 1 / Double(fanIn).squareRoot()
-        weight = Parameter(
-            .uniform([outputs, inputs / groups] + kernel, from: -bound, to: bound, generator: generator))
-        self.bias = bias ? Parameter(.uniform([outputs], from: -bound, to: bound, generator: generator)) : nil
+        let perGroup = inputs / max(groups, 1)
+        weight = Parameter(Initializer.layerWeight([outputs, perGroup] + kernel, generator: generator))
+        let initialBias = Initializer.layerBias(fanIn: perGroup * kernel.reduce(1, *))
+        self.bias = bias ? Parameter(initialBias([outputs], generator: generator)) : nil
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
@@ -35,17 +32,9 @@ open class Convolution: Module, Layer {
     }
 
     public func callAsFunction(_ input: Tensor) -> Tensor {
-        let output = call(Op.convolution, file: #fileID, line: #line) {
-            $0.push(input)
-            $0.push(weight.value)
-            $0.push(bias?.value)
-            $0.push(stride)
-            $0.push(padding)
-            $0.push(dilation)
-            $0.push(false)
-            $0.push([Int](repeating: 0, count: stride.count))
-            $0.push(groups)
-        }
+        let output = input.convolution(
+            weight: weight.value, bias: bias?.value, stride: stride, padding: padding, dilation: dilation,
+            groups: groups)
         return observed(input: input, output: output)
     }
 }
@@ -86,6 +75,33 @@ public final class Conv1d: Convolution {
     ) {
         super.init(
             inputs, outputs, kernel: [kernel], stride: [stride], padding: [padding], dilation: [dilation],
+            groups: groups, bias: bias, generator: generator)
+    }
+}
+
+/// A convolution over N x channels x depth x height x width.
+public final class Conv3d: Convolution {
+    /// Weights and bias are drawn from U(-1/sqrt(fan in), 1/sqrt(fan in)), as torch's.
+    /// - Parameter kernel: the size of the (cubic) kernel.
+    public convenience init(
+        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+        groups: Int = 1, bias: Bool = true, generator: Generator = .default
+    ) {
+        self.init(
+            inputs, outputs, kernel: (kernel, kernel, kernel), stride: (stride, stride, stride),
+            padding: (padding, padding, padding), dilation: (dilation, dilation, dilation), groups: groups, bias: bias,
+            generator: generator)
+    }
+
+    /// The same with depth, height and width apart.
+    public init(
+        _ inputs: Int, _ outputs: Int, kernel: (Int, Int, Int), stride: (Int, Int, Int) = (1, 1, 1),
+        padding: (Int, Int, Int) = (0, 0, 0), dilation: (Int, Int, Int) = (1, 1, 1), groups: Int = 1,
+        bias: Bool = true, generator: Generator = .default
+    ) {
+        super.init(
+            inputs, outputs, kernel: [kernel.0, kernel.1, kernel.2], stride: [stride.0, stride.1, stride.2],
+            padding: [padding.0, padding.1, padding.2], dilation: [dilation.0, dilation.1, dilation.2],
             groups: groups, bias: bias, generator: generator)
     }
 }

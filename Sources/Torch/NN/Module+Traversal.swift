@@ -59,7 +59,11 @@ extension Module {
     }
 }
 
-private func join(_ prefix: String, _ name: String) -> String { prefix.isEmpty ? name : "\(prefix).\(name)" }
+/// A dot goes between, unless the prefix ends in an underscore: so a module within can give its parts names like torch's
+/// `in_proj_weight`.
+private func join(_ prefix: String, _ name: String) -> String {
+    prefix.isEmpty || prefix.hasSuffix("_") ? prefix + name : "\(prefix).\(name)"
+}
 
 /// The parameters, buffers and modules among an object's stored properties, superclasses first.
 func reflectedChildren(of object: Module) -> [(name: String, part: ModulePart)] {

@@ -54,14 +54,19 @@ public protocol LayerObserver: AnyObject {
 /// What a layer can tell an observer besides input and output.
 public enum LayerContext {
     case none
-    /// The mean and the inverse standard deviation that a normalisation subtracted and multiplied with.
+    /// The mean and the inverse standard deviation that a normalisation subtracted and multiplied with: per channel
+    /// (``BatchNorm``), N x groups (``GroupNorm``), or the input's shape with 1 for the normalised dimensions (``LayerNorm``,
+    /// ``RMSNorm``, whose mean is 0).
     case normalization(mean: Tensor, inverseStandardDeviation: Tensor)
 }
 
 extension Module {
     /// Shows a layer's input and output to its observer. Layers call it once per forward pass.
-    public func observed(input: Tensor, output: Tensor, context: LayerContext = .none) -> Tensor {
+    /// - Parameter context: made only when there is somebody to see it.
+    public func observed(
+        input: Tensor, output: Tensor, context: @autoclosure () -> LayerContext = .none
+    ) -> Tensor {
         guard let observer, GradMode.isEnabled else { return output }
-        return observer.observe(self, input: input, output: output, context: context)
+        return observer.observe(self, input: input, output: output, context: context())
     }
 }

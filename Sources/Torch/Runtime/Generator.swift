@@ -1,36 +1,36 @@
 import CTorchShim
 import TorchCore
 
-private enum Op {
-    static let uniform = Operator("aten::uniform_")
-    static let normal = Operator("aten::normal_")
-}
-
 /// A seeded source of random numbers. The same seed gives the same numbers, those of torch's generator.
+///
+/// One thread draws from a generator at a time.
 public final class Generator: @unchecked Sendable {
     /// The handle that operators take.
     let handle: OpaquePointer
 
+    /// A generator for a device.
     /// - Throws: ``TorchError/deviceUnavailable(_:)`` for a device that this LibTorch cannot reach.
     public init(seed: UInt64, device: Device) throws {
-        TorchRuntime.start()
+        try device.validated()
         var handle: OpaquePointer?
         guard fop_generator_new(device.description, seed, &handle) == 0, let handle else {
-            throw TorchError.deviceUnavailable(String(cString: fop_last_error()))
+            throw TorchError.deviceUnavailable("device \(device): \(String(cString: fop_last_error()))")
         }
         self.handle = handle
     }
 
     /// A generator for the CPU.
-    public convenience init(seed: UInt64) {
-        // The CPU is always there.
-        try! self.init(seed: seed, device: .cpu)
+    public init(seed: UInt64) {
+        var handle: OpaquePointer?
+        let status = fop_generator_new("cpu", seed, &handle)
+        precondition(status == 0, String(cString: fop_last_error()))
+        self.handle = handle!
     }
 
     private init(default device: Device) {
-        TorchRuntime.start()
         var handle: OpaquePointer?
-        precondition(fop_generator_default(device.description, &handle) == 0, String(cString: fop_last_error()))
+        let status = fop_generator_default(device.description, &handle)
+        precondition(status == 0, String(cString: fop_last_error()))
         self.handle = handle!
     }
 
@@ -40,48 +40,31 @@ public final class Generator: @unchecked Sendable {
     public static let `default` = Generator(default: .cpu)
 
     /// Starts over with a seed.
-    public func seed(_ seed: UInt64) { _ = fop_generator_set_seed(handle, seed) }
+    public func seed(_ seed: UInt64) {
+        let status = fop_generator_set_seed(handle, seed)
+        precondition(status == 0, String(cString: fop_last_error()))
+    }
 
-    /// Where the generator is in its sequence, as bytes; assign it to go on from there.
+    /// Where the generator is in its sequence, as bytes on the CPU; assign it to go on from there.
+    /// - Precondition: an assigned state comes from a generator; ``restore(_:)`` checks one that comes from a file.
     public var state: Tensor {
         get {
             var state: OpaquePointer?
-            _ = fop_generator_get_state(handle, &state)
+            let status = fop_generator_get_state(handle, &state)
+            precondition(status == 0, String(cString: fop_last_error()))
             return Tensor(owning: state!)
         }
-        set { _ = fop_generator_set_state(handle, newValue.handle) }
-    }
-}
-
-extension Tensor {
-    /// Numbers drawn uniformly from [`low`, `high`).
-    public static func uniform(
-        _ shape: [Int], from low: Double = 0, to high: Double = 1, dtype: DType = .float32, device: Device = .cpu,
-        generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
-    ) -> Tensor {
-        drawn(Op.uniform, shape, low, high, dtype, device, generator, file, line)
+        set {
+            let status = fop_generator_set_state(handle, newValue.handle)
+            precondition(status == 0, String(cString: fop_last_error()))
+        }
     }
 
-    /// Numbers drawn from the normal distribution.
-    public static func normal(
-        _ shape: [Int], mean: Double = 0, standardDeviation: Double = 1, dtype: DType = .float32,
-        device: Device = .cpu, generator: Generator = .default, file: StaticString = #fileID, line: UInt = #line
-    ) -> Tensor {
-        drawn(Op.normal, shape, mean, standardDeviation, dtype, device, generator, file, line)
-    }
-
-    private static func drawn(
-        _ op: Operator, _ shape: [Int], _ first: Double, _ second: Double, _ dtype: DType, _ device: Device,
-        _ generator: Generator, _ file: StaticString, _ line: UInt
-    ) -> Tensor {
-        let tensor = Tensor.empty(shape, dtype: dtype, device: device, file: file, line: line)
-        return withoutGradients {
-            call(op, file: file, line: line) {
-                $0.push(tensor)
-                $0.push(first)
-                $0.push(second)
-                $0.push(generator: generator.handle)
-            }
+    /// Goes on from a saved ``state``.
+    /// - Throws: ``TorchError/stateMismatch(_:)`` for a tensor that is not a generator's state; then nothing has changed.
+    public func restore(_ state: Tensor) throws {
+        guard fop_generator_set_state(handle, state.handle) == 0 else {
+            throw TorchError.stateMismatch("not a generator's state: \(String(cString: fop_last_error()))")
         }
     }
 }

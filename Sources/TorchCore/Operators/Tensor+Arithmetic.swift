@@ -12,7 +12,12 @@ private enum Op {
     static let mulInPlace = Operator("aten::mul_", "Tensor")
     static let divInPlace = Operator("aten::div_", "Tensor")
     static let copyInPlace = Operator("aten::copy_")
+    static let addInPlace = Operator("aten::add_", "Tensor")
     static let pow = Operator("aten::pow", "Tensor_Tensor")
+    static let powNumber = Operator("aten::pow", "Tensor_Scalar")
+    static let broadcast = Operator("aten::broadcast_tensors")
+    static let sum = Operator("aten::sum", "dim_IntList")
+    static let remainder = Operator("aten::remainder", "Tensor")
     static let maximum = Operator("aten::maximum")
     static let minimum = Operator("aten::minimum")
 }
@@ -29,12 +34,35 @@ extension Tensor {
                 $0.pushNumber(scale)
             }
         }
+        let type = ResultType.of(self, other, file: file, line: line)
+        guard type.isFloatingPoint else { return addingWholeNumbers(other, scale, type, file, line) }
         var result: OpaquePointer?
         guard aoti_torch_aten_subtract_Tensor(handle, other.handle, -scale, &result) == 0, let result else {
             operatorFailure("aten::add.Tensor", lastErrorText(.current), file, line)
             return .undefined
         }
         return Tensor(owning: result)
+    }
+
+    /// The stable C ABI can only subtract a multiple that is a floating-point number, which whole numbers refuse.
+    private func addingWholeNumbers(
+        _ other: Tensor, _ scale: Double, _ type: DType, _ file: StaticString, _ line: UInt
+    ) -> Tensor {
+        guard Int(exactly: scale) != nil else {
+            operatorFailure(
+                "aten::add.Tensor",
+                "For integral input tensors, argument alpha must not be a floating point number.", file, line)
+            return .undefined
+        }
+        let scaled = scale == 1 ? other : other.multiplied(by: scale, file: file, line: line)
+        let terms = callList(Op.broadcast, file: file, line: line) { $0.push([self, scaled]) }
+            .map { $0.to(type, file: file, line: line) }
+        return call(Op.sum, file: file, line: line) {
+            $0.push(Tensor.stacked(terms, file: file, line: line))
+            $0.push([0] as [Int]?)
+            $0.push(false)
+            $0.push(type as DType?)
+        }
     }
 
     /// `self - other`, broadcast.
@@ -77,6 +105,16 @@ extension Tensor {
         binary(Op.pow, exponent, file, line)
     }
 
+    /// Each element raised to a power.
+    public func raised(to exponent: Double, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        withNumber(Op.powNumber, Op.pow, exponent, file, line)
+    }
+
+    /// What is left of each element after division, with the divisor's sign.
+    public func remainder(_ divisor: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        binary(Op.remainder, divisor, file, line)
+    }
+
     /// The larger of each pair, broadcast.
     public func maximum(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
         binary(Op.maximum, other, file, line)
@@ -103,6 +141,32 @@ extension Tensor {
             $0.push(end)
             $0.push(weight)
         }
+    }
+
+    /// `self += scale * other`, broadcast, in place.
+    public func addInPlace(
+        _ other: Tensor, scale: Double = 1, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        guard OperatorGate.current.takesNumbers else {
+            return copy(from: adding(other, scale: scale, file: file, line: line), file: file, line: line)
+        }
+        _ = call(Op.addInPlace, file: file, line: line) {
+            $0.push(self)
+            $0.push(other)
+            $0.pushNumber(scale)
+        }
+    }
+
+    /// `self -= scale * other`, broadcast, in place.
+    public func subtractInPlace(
+        _ other: Tensor, scale: Double = 1, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        addInPlace(other, scale: -scale, file: file, line: line)
+    }
+
+    /// `self += value`, in place.
+    public func addInPlace(_ value: Double, file: StaticString = #fileID, line: UInt = #line) {
+        addInPlace(number(value), file: file, line: line)
     }
 
     /// `self *= other`, in place.
@@ -136,7 +200,7 @@ extension Tensor {
         }
     }
 
-    private func withNumber(
+    func withNumber(
         _ op: Operator, _ tensorOp: Operator, _ value: Double, _ file: StaticString, _ line: UInt
     ) -> Tensor {
         guard OperatorGate.current.takesNumbers else { return binary(tensorOp, number(value), file, line) }
@@ -152,20 +216,11 @@ extension ArgumentStack {
     mutating func pushNumber(_ value: Double) {
         if let whole = Int(exactly: value) { push(number: whole) } else { push(number: value) }
     }
-}
 
-extension Tensor {
-    public static func + (lhs: Tensor, rhs: Tensor) -> Tensor { lhs.adding(rhs) }
-    public static func - (lhs: Tensor, rhs: Tensor) -> Tensor { lhs.subtracting(rhs) }
-    public static func * (lhs: Tensor, rhs: Tensor) -> Tensor { lhs.multiplied(by: rhs) }
-    public static func / (lhs: Tensor, rhs: Tensor) -> Tensor { lhs.divided(by: rhs) }
-    public static func + (lhs: Tensor, rhs: Double) -> Tensor { lhs.adding(rhs) }
-    public static func - (lhs: Tensor, rhs: Double) -> Tensor { lhs.adding(-rhs) }
-    public static func * (lhs: Tensor, rhs: Double) -> Tensor { lhs.multiplied(by: rhs) }
-    public static func / (lhs: Tensor, rhs: Double) -> Tensor { lhs.divided(by: rhs) }
-    public static func + (lhs: Double, rhs: Tensor) -> Tensor { rhs.adding(lhs) }
-    public static func - (lhs: Double, rhs: Tensor) -> Tensor { rhs.negated().adding(lhs) }
-    public static func * (lhs: Double, rhs: Tensor) -> Tensor { rhs.multiplied(by: lhs) }
-    public static func / (lhs: Double, rhs: Tensor) -> Tensor { rhs.reciprocal().multiplied(by: lhs) }
-    public static prefix func - (operand: Tensor) -> Tensor { operand.negated() }
+    /// A number or None.
+    mutating func pushNumber(_ value: Double?) {
+        guard let value else { return pushNone() }
+        pushNumber(value)
+        base[count - 1] = StackMemory.optional(base[count - 1])
+    }
 }

@@ -8,6 +8,8 @@ private enum Op {
     static let zerosLike = Operator("aten::zeros_like")
     static let emptyLike = Operator("aten::empty_like")
     static let onesLike = Operator("aten::ones_like")
+    static let arange = Operator("aten::arange", "start_step")
+    static let linspace = Operator("aten::linspace", "Tensor_Tensor")
 }
 
 extension Tensor {
@@ -83,6 +85,55 @@ extension Tensor {
         call(Op.emptyLike, file: file, line: line) { $0.pushLike(self) }
     }
 
+    /// The whole numbers of a range, `step` apart.
+    public static func arange(
+        _ range: Range<Int>, step: Int = 1, dtype: DType = .int64, device: Device = .cpu, file: StaticString = #fileID,
+        line: UInt = #line
+    ) -> Tensor {
+        guard OperatorGate.current.takesNumbers else {
+            let values = stride(from: range.lowerBound, to: range.upperBound, by: step).map { Int64($0) }
+            return Tensor(values, device: device, file: file, line: line).to(dtype, file: file, line: line)
+        }
+        return call(Op.arange, file: file, line: line) {
+            $0.push(number: range.lowerBound)
+            $0.push(number: range.upperBound)
+            $0.push(number: step)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
+    /// The numbers from `start` on, `step` apart, that come before `end`.
+    ///
+    /// Rounding decides whether the last one is there: ``linspace(from:to:count:dtype:device:file:line:)`` leaves no doubt.
+    public static func arange(
+        from start: Double, to end: Double, step: Double = 1, dtype: DType = .float32, device: Device = .cpu,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        guard OperatorGate.current.takesNumbers else {
+            let values = (0..<Int(Swift.max(0, ((end - start) / step).rounded(.up)))).map { start + Double($0) * step }
+            return Tensor(values, device: device, file: file, line: line).to(dtype, file: file, line: line)
+        }
+        return call(Op.arange, file: file, line: line) {
+            $0.push(number: start)
+            $0.push(number: end)
+            $0.push(number: step)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
+    /// `count` numbers in even steps from `start` to `end`, both included.
+    public static func linspace(
+        from start: Double, to end: Double, count: Int, dtype: DType = .float32, device: Device = .cpu,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        call(Op.linspace, file: file, line: line) {
+            $0.push(Tensor(start))
+            $0.push(Tensor(end))
+            $0.push(count)
+            $0.pushFactoryOptions(dtype, device)
+        }
+    }
+
     /// Sets every element to `value`.
     public func fill(_ value: Double, file: StaticString = #fileID, line: UInt = #line) {
         guard aoti_torch_aten_fill__Scalar(handle, value) == 0 else {
@@ -104,8 +155,9 @@ extension Tensor {
             }
         }
         let number = Tensor(owning: handle!)
-        // Two tensors without dimensions combine to the wider type: keep ours.
-        return rank == 0 && dtype.isFloatingPoint && number.dtype != dtype ? number.to(dtype) : number
+        // Two tensors without dimensions combine to the wider type: keep ours where it can hold the number.
+        let keeps = dtype.isFloatingPoint || (dtype != .bool && number.dtype == .int64)
+        return rank == 0 && keeps && number.dtype != dtype ? number.to(dtype) : number
     }
 }
 

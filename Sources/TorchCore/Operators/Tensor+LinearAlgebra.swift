@@ -9,6 +9,10 @@ private enum Op {
     static let eigh = Operator("aten::linalg_eigh")
     static let diagonal = Operator("aten::diagonal")
     static let diagEmbed = Operator("aten::diag_embed")
+    static let lowerTriangle = Operator("aten::tril")
+    static let upperTriangle = Operator("aten::triu")
+    static let outer = Operator("aten::outer")
+    static let dot = Operator("aten::dot")
 }
 
 extension Tensor {
@@ -84,5 +88,31 @@ extension Tensor {
             $0.push(-2)
             $0.push(-1)
         }
+    }
+
+    /// The matrices with zeros above a diagonal: 0 is the main one, 1 the one above it.
+    public func lowerTriangle(_ diagonal: Int = 0, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        call(Op.lowerTriangle, file: file, line: line) {
+            $0.push(self)
+            $0.push(diagonal)
+        }
+    }
+
+    /// The matrices with zeros below a diagonal: 0 is the main one, 1 the one above it.
+    public func upperTriangle(_ diagonal: Int = 0, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        call(Op.upperTriangle, file: file, line: line) {
+            $0.push(self)
+            $0.push(diagonal)
+        }
+    }
+
+    /// The matrix of all products of two vectors' elements.
+    public func outer(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        binary(Op.outer, other, file, line)
+    }
+
+    /// The inner product of two vectors.
+    public func dot(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        binary(Op.dot, other, file, line)
     }
 }

@@ -7,6 +7,7 @@ private enum Op {
     static let slice = Operator("aten::slice", "Tensor")
     static let unsqueeze = Operator("aten::unsqueeze")
     static let squeeze = Operator("aten::squeeze", "dim")
+    static let squeezeAll = Operator("aten::squeeze")
     static let flatten = Operator("aten::flatten", "using_ints")
     static let expand = Operator("aten::expand")
     static let cat = Operator("aten::cat")
@@ -100,6 +101,11 @@ extension Tensor {
         }
     }
 
+    /// All dimensions of size 1 taken out.
+    public func squeezed(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.squeezeAll, file, line)
+    }
+
     /// Dimensions `start` to `end` made one.
     public func flattened(
         from start: Int = 0, to end: Int = -1, file: StaticString = #fileID, line: UInt = #line
@@ -168,7 +174,7 @@ extension Tensor {
     ) -> Tensor {
         call(Op.contiguous, file: file, line: line) {
             $0.push(self)
-            $0.pushRaw(UInt64(format.rawValue))
+            $0.push(format)
         }
     }
 

@@ -4,21 +4,37 @@ import CTorch
 public struct ArgumentStack: ~Copyable {
     /// More than any operator's arguments or results.
     @usableFromInline static let capacity = 32
+    @usableFromInline static let numberCapacity = 4
 
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     @usableFromInline var count = 0
     // Numbers live here while the call runs: the stack holds their addresses.
     @usableFromInline let numbers: UnsafeMutablePointer<NumberArgument>
     @usableFromInline var numberCount = 0
+    // The gate may only borrow tensors: they are kept alive here until the call is over, as the stack holds bare addresses.
+    @usableFromInline let kept: UnsafeMutablePointer<Unmanaged<TensorOwner>>
+    @usableFromInline var keptCount = 0
+    @usableFromInline var keptMore: [Tensor] = []
     @usableFromInline let borrows: Bool
 
-    @inlinable init(base: UnsafeMutablePointer<UInt64>, numbers: UnsafeMutablePointer<NumberArgument>, borrows: Bool) {
+    @inlinable init(
+        base: UnsafeMutablePointer<UInt64>, numbers: UnsafeMutablePointer<NumberArgument>,
+        kept: UnsafeMutablePointer<Unmanaged<TensorOwner>>, borrows: Bool
+    ) {
         self.base = base
         self.numbers = numbers
+        self.kept = kept
         self.borrows = borrows
     }
 
+    /// Lets go of the borrowed tensors. Call once, after the operator.
+    @inlinable mutating func releaseTensors() {
+        for index in 0..<keptCount { kept[index].release() }
+        keptCount = 0
+    }
+
     @inlinable mutating func pushRaw(_ value: UInt64) {
+        assert(count < ArgumentStack.capacity, "more arguments than any operator has")
         base[count] = value
         count += 1
     }
@@ -28,7 +44,8 @@ public struct ArgumentStack: ~Copyable {
 
     /// `Tensor?`
     @inlinable public mutating func push(_ tensor: Tensor?) {
-        pushRaw(tensor.map { StackMemory.optional(handleValue($0)) } ?? 0)
+        guard let tensor else { return pushRaw(0) }
+        pushRaw(StackMemory.optional(handleValue(tensor)))
     }
 
     /// `int`
@@ -41,6 +58,11 @@ public struct ArgumentStack: ~Copyable {
 
     /// `bool`
     @inlinable public mutating func push(_ value: Bool) { pushRaw(value ? 1 : 0) }
+
+    /// `bool?`
+    @inlinable public mutating func push(_ value: Bool?) {
+        pushRaw(value.map { StackMemory.optional($0 ? 1 : 0) } ?? 0)
+    }
 
     /// `float` (a double in the schema's terms)
     @inlinable public mutating func push(_ value: Double) { pushRaw(value.bitPattern) }
@@ -64,6 +86,7 @@ public struct ArgumentStack: ~Copyable {
     }
 
     @inlinable mutating func pushNumber(_ number: NumberArgument) {
+        assert(numberCount < ArgumentStack.numberCapacity, "more numbers than any operator has")
         numbers[numberCount] = number
         pushRaw(UInt64(UInt(bitPattern: numbers + numberCount)))
         numberCount += 1
@@ -85,12 +108,14 @@ public struct ArgumentStack: ~Copyable {
 
     /// `Tensor[]`
     @inlinable public mutating func push(_ tensors: [Tensor]) {
-        pushRaw(StackMemory.list(tensors.map { handleValue($0) }))
+        pushRaw(StackMemory.list(handleValues(tensors)))
     }
 
     /// `Tensor?[]`
     @inlinable public mutating func push(_ tensors: [Tensor?]) {
-        pushRaw(StackMemory.list(tensors.map { tensor in tensor.map { StackMemory.optional(handleValue($0)) } ?? 0 }))
+        var values: [UInt64] = []
+        for tensor in tensors { values.append(tensor == nil ? 0 : StackMemory.optional(handleValue(tensor!))) }
+        pushRaw(StackMemory.list(values))
     }
 
     /// `str`
@@ -119,19 +144,41 @@ public struct ArgumentStack: ~Copyable {
         pushRaw(format.map { StackMemory.optional(UInt64($0.rawValue)) } ?? 0)
     }
 
-    /// `Generator?`, by the handle of a generator that the gate borrows.
+    /// `Generator?`, by the handle of a generator, which stays the caller's.
     @inlinable public mutating func push(generator: OpaquePointer?) {
-        pushRaw(generator.map { StackMemory.optional(UInt64(UInt(bitPattern: $0))) } ?? 0)
+        guard let generator else { return pushRaw(0) }
+        let handle = borrows ? generator : StableABI.copyGenerator(generator)
+        pushRaw(StackMemory.optional(UInt64(UInt(bitPattern: handle))))
     }
+
+    /// `MemoryFormat`
+    @inlinable public mutating func push(_ format: MemoryFormat) { pushRaw(UInt64(format.rawValue)) }
 
     /// Any optional argument left at None.
     @inlinable public mutating func pushNone() { pushRaw(0) }
 
-    @inlinable func handleValue(_ tensor: Tensor) -> UInt64 {
-        if borrows { return UInt64(UInt(bitPattern: tensor.handle)) }
+    @inlinable mutating func handleValue(_ tensor: Tensor) -> UInt64 {
+        guard !borrows else {
+            keep(tensor)
+            return UInt64(UInt(bitPattern: tensor.handle))
+        }
         var copy: OpaquePointer?
         _ = aoti_torch_new_tensor_handle(tensor.handle, &copy)
-        return UInt64(UInt(bitPattern: copy))
+        return withExtendedLifetime(tensor) { UInt64(UInt(bitPattern: copy)) }
+    }
+
+    @inlinable mutating func keep(_ tensor: Tensor) {
+        guard keptCount < ArgumentStack.capacity else { return keptMore.append(tensor) }
+        kept[keptCount] = Unmanaged.passRetained(tensor.owner)
+        keptCount += 1
+    }
+
+    /// The handles of a list's tensors.
+    @inlinable mutating func handleValues(_ tensors: [Tensor]) -> [UInt64] {
+        var values: [UInt64] = []
+        values.reserveCapacity(tensors.count)
+        for tensor in tensors { values.append(handleValue(tensor)) }
+        return values
     }
 }
 

@@ -2,22 +2,28 @@ import CTorch
 
 /// Calls an operator with the arguments that `arguments` pushes, and reads its results with `read`.
 /// Fails as ``TorchError/catching(_:)`` describes, with `failed` as the result.
+/// - Parameter results: how many results the operator has; `read` takes all of them off the stack.
 @inlinable public func call<Result>(
-    _ op: Operator, file: StaticString, line: UInt, arguments: (inout ArgumentStack) -> Void,
+    _ op: Operator, results: Int = 1, file: StaticString, line: UInt, arguments: (inout ArgumentStack) -> Void,
     read: (UnsafeMutablePointer<UInt64>) -> Result, failed: () -> Result
 ) -> Result {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ArgumentStack.capacity) { values in
-        withUnsafeTemporaryAllocation(of: NumberArgument.self, capacity: 4) { numbers in
-            let gate = OperatorGate.current
-            var stack = ArgumentStack(
-                base: values.baseAddress!, numbers: numbers.baseAddress!, borrows: gate.borrowsTensors)
-            arguments(&stack)
-            let status = gate.call(op.nameBytes, op.overloadBytes, stack.base, UInt64(stack.count), op.slot)
-            guard status == 0 else {
-                operatorFailure(op.name, lastErrorText(gate), file, line)
-                return failed()
+        withUnsafeTemporaryAllocation(of: NumberArgument.self, capacity: ArgumentStack.numberCapacity) { numbers in
+            withUnsafeTemporaryAllocation(of: Unmanaged<TensorOwner>.self, capacity: ArgumentStack.capacity) { kept in
+                let gate = OperatorGate.current
+                var stack = ArgumentStack(
+                    base: values.baseAddress!, numbers: numbers.baseAddress!, kept: kept.baseAddress!,
+                    borrows: gate.borrowsTensors)
+                arguments(&stack)
+                let status = gate.call(
+                    op.nameBytes, op.overloadBytes, stack.base, UInt64(stack.count), UInt64(results), op.slot)
+                stack.releaseTensors()
+                guard status == 0 else {
+                    operatorFailure(op.name, lastErrorText(gate), file, line)
+                    return failed()
+                }
+                return read(stack.base)
             }
-            return read(stack.base)
         }
     }
 }
@@ -35,6 +41,13 @@ import CTorch
         op, file: file, line: line, arguments: arguments,
         read: { Tensor(owning: OpaquePointer(bitPattern: UInt($0[0]))!) },
         failed: { Tensor.undefined })
+}
+
+/// An operator that returns a truth value; false when it failed.
+@inlinable public func callBool(
+    _ op: Operator, file: StaticString, line: UInt, _ arguments: (inout ArgumentStack) -> Void
+) -> Bool {
+    call(op, file: file, line: line, arguments: arguments, read: { $0[0] & 0xFF != 0 }, failed: { false })
 }
 
 /// An operator that returns two tensors.
@@ -58,7 +71,7 @@ import CTorch
     _ op: Operator, results: Int, file: StaticString, line: UInt, _ arguments: (inout ArgumentStack) -> Void
 ) -> [Tensor] {
     call(
-        op, file: file, line: line, arguments: arguments,
+        op, results: results, file: file, line: line, arguments: arguments,
         read: { values in (0..<results).map { Tensor(owning: OpaquePointer(bitPattern: UInt(values[$0]))!) } },
         failed: { Array(repeating: Tensor.undefined, count: results) })
 }
@@ -75,5 +88,5 @@ import CTorch
 @inlinable public func callVoid(
     _ op: Operator, file: StaticString, line: UInt, _ arguments: (inout ArgumentStack) -> Void
 ) {
-    call(op, file: file, line: line, arguments: arguments, read: { _ in }, failed: {})
+    call(op, results: 0, file: file, line: line, arguments: arguments, read: { _ in }, failed: {})
 }

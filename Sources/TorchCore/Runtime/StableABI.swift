@@ -2,7 +2,7 @@ import CTorch
 import Glibc
 
 /// What of the stable C ABI differs between LibTorch 2.10 and later, looked up at run time.
-enum StableABI {
+@usableFromInline enum StableABI {
     /// The ABI version whose operator schemas this package was written against (2.10: the oldest it supports).
     static let version: UInt64 = 2 << 56 | 10 << 48
 
@@ -32,5 +32,17 @@ enum StableABI {
         guard let pointer else { return 0 }
         pointer.pointee = value
         return UInt64(UInt(bitPattern: pointer))
+    }
+
+    private typealias CopyHandle = @convention(c) (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>) -> Int32
+    private static let newGenerator = symbol("torch_new_generator_handle", as: CopyHandle.self)
+
+    /// A new reference to a generator, for the dispatcher to consume; from 2.13 on.
+    @usableFromInline static func copyGenerator(_ generator: OpaquePointer) -> OpaquePointer {
+        var copy: OpaquePointer?
+        guard let newGenerator, newGenerator(generator, &copy) == 0, let copy else {
+            preconditionFailure("this LibTorch's C ABI cannot pass a generator: 2.13 or later needed")
+        }
+        return copy
     }
 }

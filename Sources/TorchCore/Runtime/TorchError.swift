@@ -1,3 +1,6 @@
+import CTorch
+import Glibc
+
 /// What can go wrong in a way that a program may want to handle.
 public enum TorchError: Error, Equatable, Sendable, CustomStringConvertible {
     /// An operator refused its arguments. The text is torch's own; file and line are the caller's.
@@ -46,10 +49,21 @@ final class FailureCollector: @unchecked Sendable {
 }
 
 /// Ends an operator that failed: an undefined tensor inside a `catching` scope, a stop of the program outside.
+///
+/// Reported is the user's line: `file` and `line`, or, when these are within this package, the nearest caller outside of it.
 public func operatorFailure(_ name: String, _ message: String, _ file: StaticString, _ line: UInt) {
-    let error = TorchError.operatorFailed(operator: name, message: message, file: "\(file)", line: line)
     guard let collector = FailureCollector.current else {
-        fatalError("\(name): \(message)", file: file, line: line)
+        let place = CallerLocation.user(file, line)
+        stopProgram("\(place.file):\(place.line): Fatal error: \(name): \(message)\n")
     }
-    if collector.first == nil { collector.first = error }
+    guard collector.first == nil else { return }
+    let place = CallerLocation.user(file, line)
+    collector.first = .operatorFailed(operator: name, message: message, file: place.file, line: place.line)
+}
+
+/// What `fatalError` does, for a place that is known at run time only.
+private func stopProgram(_ text: String) -> Never {
+    fflush(nil)
+    _ = text.withCString { write(2, $0, strlen($0)) }
+    ctorch_trap()
 }

@@ -58,8 +58,11 @@ extension DType: CustomStringConvertible {
 public protocol TensorScalar: Sendable {
     /// The tensor type that stores it.
     static var dtype: DType { get }
+    /// Zero.
+    init()
 }
 
+// The tensor types of Swift's own numbers.
 extension UInt8: TensorScalar { public static var dtype: DType { .uint8 } }
 extension Int8: TensorScalar { public static var dtype: DType { .int8 } }
 extension Int16: TensorScalar { public static var dtype: DType { .int16 } }

@@ -15,6 +15,7 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     /// Which one of its kind; -1 is the current one.
     public let index: Int
 
+    /// A device by kind and number.
     public init(_ kind: Kind, index: Int = -1) {
         self.kind = kind
         self.index = index
@@ -49,6 +50,7 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
         self.init(kind, index: Int(index))
     }
 
+    /// Torch's notation.
     public var description: String {
         index < 0 ? "\(kind)" : "\(kind):\(index)"
     }

@@ -1,27 +1,32 @@
 import CTorch
 
 extension Tensor {
-    /// Copies `values`, in row-major order, into a new tensor of the given shape.
-    /// - Precondition: the shape's product is the number of values.
+    /// Copies `values`, in row-major order, into a new tensor of the given shape, whose product is their number.
     public init<Scalar: TensorScalar>(
         _ values: [Scalar], shape: [Int], device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
     ) {
-        precondition(
-            values.count == shape.reduce(1, *),
-            "\(values.count) values do not fill the shape \(shape)", file: file, line: line)
+        guard shape.allSatisfy({ $0 >= 0 }), values.count == shape.reduce(1, *) else {
+            operatorFailure("Tensor", "\(values.count) values do not fill the shape \(shape)", file, line)
+            self = .undefined
+            return
+        }
         let host = Tensor.empty(shape, dtype: Scalar.dtype, file: file, line: line)
         values.withUnsafeBytes { source in host.withUnsafeBytes { $0.copyMemory(from: source) } }
         self = device.kind == .cpu ? host : host.to(device, file: file, line: line)
     }
 
     /// A vector of the given values.
-    public init<Scalar: TensorScalar>(_ values: [Scalar], device: Device = .cpu) {
-        self.init(values, shape: [values.count], device: device)
+    public init<Scalar: TensorScalar>(
+        _ values: [Scalar], device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        self.init(values, shape: [values.count], device: device, file: file, line: line)
     }
 
     /// A tensor without dimensions that holds one value.
-    public init<Scalar: TensorScalar>(_ value: Scalar, device: Device = .cpu) {
-        self.init([value], shape: [], device: device)
+    public init<Scalar: TensorScalar>(
+        _ value: Scalar, device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        self.init([value], shape: [], device: device, file: file, line: line)
     }
 
     /// The elements in row-major order, converted to `Scalar`'s type where they are of another.
@@ -39,12 +44,15 @@ extension Tensor {
         }
     }
 
-    /// The value of a tensor with one element. Waits for the device.
+    /// The value of a tensor with one element, converted to `Scalar`'s type where it is of another. Waits for the device.
     public func item<Scalar: TensorScalar>(
         as type: Scalar.Type = Scalar.self, file: StaticString = #fileID, line: UInt = #line
     ) -> Scalar {
-        precondition(count == 1, "item() needs one element, the tensor has shape \(shape)", file: file, line: line)
-        return scalars(as: Scalar.self, file: file, line: line)[0]
+        guard isDefined, count == 1 else {
+            operatorFailure("item", "a Tensor with \(count) elements cannot be converted to Scalar", file, line)
+            return Scalar()
+        }
+        return scalars(as: Scalar.self, file: file, line: line).first ?? Scalar()
     }
 
     /// The first element's address, on the tensor's device. Valid while the tensor lives.
@@ -56,6 +64,7 @@ extension Tensor {
     }
 
     /// Gives access to the bytes of a contiguous tensor on the CPU.
+    /// - Precondition: it is one; `to(.cpu).contiguous()` makes it so.
     public func withUnsafeBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
         precondition(isContiguous && device == .cpu, "the bytes of a tensor are reached on the CPU, contiguous")
         let bytes = UnsafeMutableRawBufferPointer(start: dataPointer, count: count * dtype.byteCount)

@@ -16,8 +16,13 @@ extension Tensor {
     /// How many elements apart neighbours are, for each dimension.
     public var strides: [Int] { integers(aoti_torch_get_strides) }
 
-    /// The type of the elements.
-    public var dtype: DType { DType(rawValue: read(Int32(-1), aoti_torch_get_dtype)) ?? .float32 }
+    /// The type of the elements; float32 for an undefined tensor.
+    public var dtype: DType {
+        let code = read(Int32(-1), aoti_torch_get_dtype)
+        if let dtype = DType(rawValue: code) { return dtype }
+        precondition(!isDefined, "elements of LibTorch's type number \(code), such as complex ones, are not supported")
+        return .float32
+    }
 
     /// Where the memory is.
     public var device: Device {
@@ -29,14 +34,23 @@ extension Tensor {
     public var isContiguous: Bool { read(false, aoti_torch_is_contiguous) }
 
     /// The size of one dimension; negative numbers count from the end.
-    public func size(_ dimension: Int) -> Int {
+    public func size(_ dimension: Int, file: StaticString = #fileID, line: UInt = #line) -> Int {
         let shape = shape
-        return shape[dimension < 0 ? dimension + shape.count : dimension]
+        let place = dimension < 0 ? dimension + shape.count : dimension
+        guard shape.indices.contains(place) else {
+            let reach = Swift.max(shape.count, 1)
+            operatorFailure(
+                "size",
+                "Dimension out of range (expected to be in range of [\(-reach), \(reach - 1)], but got \(dimension))",
+                file, line)
+            return 0
+        }
+        return shape[place]
     }
 
     private func read<Value>(_ initial: Value, _ getter: (OpaquePointer?, UnsafeMutablePointer<Value>) -> Int32) -> Value {
         var value = initial
-        _ = getter(handle, &value)
+        withExtendedLifetime(self) { _ = getter(handle, &value) }
         return value
     }
 

@@ -1,0 +1,42 @@
+import FOPCore
+import Torch
+
+/// Brings what passes through a model's layers to the preconditioner: inputs from the forward pass, output gradients from a tap in
+/// the backward pass, which computes no weight gradients for these layers.
+final class LayerCapture: LayerObserver {
+    private let preconditioner: FisherPreconditioner
+    private let indices: [ObjectIdentifier: Int]
+    private let anchor: GradientAnchor
+    private var isCollecting = false
+
+    init(_ layers: [LayerBlock], preconditioner: FisherPreconditioner, device: Device) {
+        self.preconditioner = preconditioner
+        indices = Dictionary(
+            uniqueKeysWithValues: layers.enumerated().map { (ObjectIdentifier($1.layer), $0) })
+        anchor = GradientAnchor(device: device)
+        for layer in layers { layer.layer.observer = self }
+    }
+
+    func observe(_ layer: Module, input: Tensor, output: Tensor, context: LayerContext) -> Tensor {
+        guard let index = indices[ObjectIdentifier(layer)] else { return output }
+        let input = input.detached()
+        return anchor.tap(output) { [weak self] gradient in
+            guard let self, isCollecting else { return }
+            var record = LayerRecord(input: input, outputGradient: gradient)
+            if case .normalization(let mean, let scale) = context {
+                record.normalization = (mean.detached(), scale.detached())
+            }
+            withoutGradients { self.preconditioner.record(record, block: index) }
+        }
+    }
+
+    /// Back-propagates `loss` through all taps.
+    /// - Returns: the gradients of `others`, nil for those without a part in the loss.
+    func backPropagate(_ loss: Tensor, others: [Parameter]) -> [Tensor?] {
+        preconditioner.beginMicroBatch()
+        isCollecting = true
+        defer { isCollecting = false }
+        let inputs = [anchor.tensor] + others.map(\.value)
+        return Array(gradients(of: [loss], withRespectTo: inputs).dropFirst())
+    }
+}

@@ -1,0 +1,145 @@
+import FOPCore
+import Torch
+
+/// Fisher-Orthogonal Projection (Lu & Armour, AAAI 2026): natural gradient descent that stays efficient at very large batches.
+///
+/// Each batch is split into two halves. The step of a layer is eta (M^-1 g_avg + beta M^-1 g_perp), where g_avg is the mean of the halves'
+/// gradients, g_perp the part of their difference that is Fisher-orthogonal to it, M the damped Kronecker-factored Fisher
+/// block, and beta and eta closed forms (equations 3 to 18). Both gradients come from one forward and one backward pass.
+///
+/// ```swift
+/// let optimizer = try FOP(model, learningRate: 0.1)    // instead of SGD(model, learningRate: 0.1)
+/// ```
+///
+/// Linear and convolution layers get Kronecker factors, normalisation layers 2 x 2 blocks per channel; every other
+/// parameter is updated by the fallback rule. With `beta: .zero` the optimizer is K-FAC.
+///
+/// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is summed, which differs
+/// from two separate forward passes.
+public final class FOP: Optimizer {
+    public var learningRate: Double
+    /// What was set at the start.
+    public let options: FOPOptions
+    /// How many steps changed the parameters.
+    public private(set) var stepCount = 0
+    /// How many steps were left out because loss, gradients or statistics were not finite.
+    public private(set) var skippedStepCount = 0
+
+    let layers: [LayerBlock]
+    private let capture: LayerCapture
+    let preconditioner: FisherPreconditioner
+    var fallback: FallbackUpdate
+    private var momenta: [[Tensor]]
+    private var lossesFinite: Tensor?
+    private var skippedInARow = 0
+
+    /// - Parameters:
+    ///   - model: its layers are observed from now on, until the optimizer goes.
+    ///   - learningRate: the step size, above 0; scale it with the batch size.
+    ///   - options: everything else.
+    /// - Throws: ``TorchError/invalidValue(_:)`` that names what is out of range and the legal range.
+    public init(_ model: Module, learningRate: Double, options: FOPOptions = FOPOptions()) throws {
+        guard learningRate >= 0, learningRate.isFinite else {
+            throw TorchError.invalidValue("learningRate is \(learningRate): use a finite number of 0 or more")
+        }
+        try options.validate()
+        self.learningRate = learningRate
+        self.options = options
+        layers = layerBlocks(of: model, weightSharing: options.curvature.weightSharing)
+        preconditioner = FisherPreconditioner(blocks: layers.map(\.block), configuration: options.curvature)
+        let device = model.parameters.first?.value.device ?? .cpu
+        capture = LayerCapture(layers, preconditioner: preconditioner, device: device)
+        let covered = Set(layers.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
+        fallback = FallbackUpdate(
+            model.namedParameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }, options: options)
+        momenta = layers.map { $0.parameters.map { $0.parameter.value.detached().zerosLike() } }
+    }
+
+    /// The same with the most used options as arguments.
+    public convenience init(
+        _ model: Module, learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0, damping: Double? = nil,
+        beta: BetaPolicy = .paper
+    ) throws {
+        var options = FOPOptions()
+        options.momentum = momentum
+        options.weightDecay = weightDecay
+        if let damping { options.curvature.damping = damping }
+        options.curvature.beta = beta
+        try self.init(model, learningRate: learningRate, options: options)
+    }
+
+    public func backward(_ loss: Tensor) throws {
+        let others = fallback.trainable
+        let gradients = capture.backPropagate(loss, others: others.map(\.parameter))
+        withoutGradients {
+            fallback.add(gradients)
+            let isFinite = loss.detached().isFinite().all()
+            lossesFinite = lossesFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
+        }
+    }
+
+    @discardableResult public func step() throws -> StepOutcome {
+        guard let lossesFinite else {
+            throw TorchError.invalidValue("step() without backward(_:) before it: there is no gradient to use")
+        }
+        let isFinite = withoutGradients {
+            let othersFinite = fallback.gradientsAreFinite.map { $0.logicalAnd(lossesFinite) } ?? lossesFinite
+            let (directions, isFinite) = preconditioner.hasGathered
+                ? preconditioner.directions(learningRate: learningRate, othersFinite: othersFinite)
+                : ([], othersFinite)
+            apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
+            return isFinite
+        }
+        self.lossesFinite = nil
+        return try count(isFinite)
+    }
+
+    /// W <- W - lr (m + wd W), where m <- momentum m + d (section 6 of the algorithm); nothing where `foundInfinity` is 1.
+    private func apply(_ directions: [[Tensor]?], foundInfinity: Tensor) {
+        var parameters: [Tensor] = []
+        var steps: [Tensor] = []
+        var buffers: [Tensor] = []
+        for (index, direction) in directions.enumerated() {
+            guard let direction else { continue }
+            parameters += layers[index].parameters.map(\.parameter.value)
+            steps += direction
+            buffers += momenta[index]
+        }
+        applyDecoupledWeightDecay(
+            parameters, learningRate: learningRate, decay: options.weightDecay, foundInfinity: foundInfinity)
+        applySGD(
+            parameters, gradients: steps, buffers: options.momentum == 0 ? [] : buffers, learningRate: learningRate,
+            momentum: options.momentum, foundInfinity: foundInfinity)
+        fallback.apply(learningRate: learningRate, foundInfinity: foundInfinity)
+    }
+
+    private func count(_ isFinite: Tensor) throws -> StepOutcome {
+        guard isFinite.item(as: Bool.self) else {
+            skippedStepCount += 1
+            skippedInARow += 1
+            guard skippedInARow < options.maximumSkippedSteps else {
+                throw TorchError.invalidValue(
+                    """
+                    \(skippedInARow) steps in a row had a loss, gradients or statistics that are not finite: lower the learning rate \
+                    (now \(learningRate)), raise the damping (now \(options.curvature.damping)), or look at the data
+                    """)
+            }
+            return .skipped
+        }
+        stepCount += 1
+        skippedInARow = 0
+        return .applied
+    }
+
+    public func discardGradients() {
+        preconditioner.discard()
+        fallback.discard()
+        lossesFinite = nil
+    }
+
+    // MARK: State
+
+    public var state: [String: Tensor] { [:] }
+
+    public func load(_ state: [String: Tensor]) throws {}
+}

@@ -1,0 +1,93 @@
+import Torch
+
+/// The gradients of some parameters, gathered over one or more backward passes since the last step.
+struct GradientStore {
+    /// Those it looks after, also frozen ones: they can be unfrozen later.
+    let parameters: [(name: String, parameter: Parameter)]
+    private var gradients: [Tensor?]
+
+    init(_ parameters: [(name: String, parameter: Parameter)]) {
+        self.parameters = parameters
+        gradients = Array(repeating: nil, count: parameters.count)
+    }
+
+    /// The indices of those that train at the moment.
+    var trainable: [Int] { parameters.indices.filter { parameters[$0].parameter.requiresGradient } }
+
+    /// The values of the parameters with these indices, as inputs of a backward pass.
+    func values(_ indices: [Int]) -> [Tensor] { indices.map { parameters[$0].parameter.value } }
+
+    /// Adds the gradients of the parameters with these indices; nil is no part in the loss.
+    mutating func add(_ new: [Tensor?], of indices: [Int]) {
+        var repeated: [(index: Int, first: Tensor, second: Tensor)] = []
+        for (index, gradient) in zip(indices, new) {
+            guard let gradient else { continue }
+            if let first = gradients[index] {
+                repeated.append((index, first, gradient))
+            } else {
+                gradients[index] = gradient
+            }
+        }
+        guard !repeated.isEmpty else { return }
+        // Not in place: autograd may hand out one tensor for two inputs.
+        for (sum, place) in zip(repeated.map(\.first).adding(repeated.map(\.second)), repeated) {
+            gradients[place.index] = sum
+        }
+    }
+
+    /// Hands out the gradients of what still trains, by parameter, and lets go of all.
+    mutating func take() -> [ObjectIdentifier: Tensor] {
+        defer { discard() }
+        var taken: [ObjectIdentifier: Tensor] = [:]
+        for index in trainable { taken[ObjectIdentifier(parameters[index].parameter)] = gradients[index] }
+        return taken
+    }
+
+    /// Lets go of all gradients.
+    mutating func discard() { gradients = gradients.map { _ in nil } }
+
+    /// Whether there are any gradients.
+    var isEmpty: Bool { gradients.allSatisfy { $0 == nil } }
+
+    /// Whether all gradients are finite, on their device; nil without any.
+    var areFinite: Tensor? {
+        // Empty tensors have no largest magnitude.
+        let present = gradients.compactMap { $0 }.filter { $0.count > 0 }
+        guard let first = present.first else { return nil }
+        return gathered(present.norms(order: .infinity), on: first.device).isFinite().all()
+    }
+
+    /// The Euclidean norm of all gradients together; nil without any.
+    var norm: Tensor? {
+        let present = gradients.compactMap { $0 }
+        guard let first = present.first else { return nil }
+        return gathered(present.norms(order: 2), on: first.device).norm()
+    }
+
+    /// Multiplies every gradient by a tensor of one element.
+    mutating func scale(by factor: Tensor) {
+        transform { gradients, kind in gradients.multiplied(by: factor.to(kind.device).to(kind.dtype)) }
+    }
+
+    /// Moves every element into `-bound...bound`.
+    mutating func clamp(to bound: Double) { transform { gradients, _ in gradients.clamped(to: bound) } }
+
+    /// Replaces all gradients, those of one type and device together.
+    private mutating func transform(_ body: ([Tensor], TensorKind) -> [Tensor]) {
+        let present = gradients.indices.filter { gradients[$0] != nil }
+        for (kind, indices) in grouped(present, by: { TensorKind(gradients[$0]!) }) {
+            for (index, gradient) in zip(indices, body(indices.map { gradients[$0]! }, kind)) {
+                gradients[index] = gradient
+            }
+        }
+    }
+
+    private func gathered(_ scalars: [Tensor], on device: Device) -> Tensor {
+        Tensor.stacked(scalars.map { $0.to(device).to(.float64) })
+    }
+}
+
+extension Tensor {
+    /// The Euclidean norm of all elements: a tensor without dimensions.
+    func norm() -> Tensor { [self].norms(order: 2)[0] }
+}

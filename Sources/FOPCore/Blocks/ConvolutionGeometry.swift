@@ -1,0 +1,85 @@
+import TorchCore
+
+private enum Op {
+    static let asStrided = Operator("aten::as_strided")
+}
+
+/// A convolution of one to three dimensions: any stride, padding, dilation and grouping.
+public struct ConvolutionGeometry: LayerGeometry {
+    public let weightShape: [Int]
+    public let stride, padding, dilation: [Int]
+    public let groups: Int
+    public let hasBias: Bool
+
+    /// - Parameter weightShape: outputs x inputs / groups x kernel… .
+    public init(
+        weightShape: [Int], stride: [Int], padding: [Int], dilation: [Int], groups: Int, hasBias: Bool
+    ) {
+        self.weightShape = weightShape
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
+        self.hasBias = hasBias
+    }
+
+    public var outputs: Int { weightShape[0] / groups }
+    public var inputs: Int { weightShape[1...].reduce(1, *) + (hasBias ? 1 : 0) }
+    private var kernel: [Int] { Array(weightShape[2...]) }
+
+    public func weightGradient(_ record: LayerRecord) -> Tensor {
+        // The weight only tells its shape.
+        let weight = Tensor.empty(weightShape, dtype: record.input.dtype, device: record.input.device)
+        return record.outputGradient.convolutionWeightGradient(
+            input: record.input, weight: weight, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
+
+    public func biasGradient(_ record: LayerRecord) -> Tensor {
+        record.outputGradient.sum([0] + Array(2..<record.outputGradient.rank))
+    }
+
+    /// Patches in torch's order: channel, then kernel position.
+    public func inputRows(_ record: LayerRecord) -> Tensor {
+        let patches = patchView(record.input)
+        // N x positions… x groups x channels x kernel… -> groups x N x T x (channels * kernel)
+        let dimensions = kernel.count
+        let order = [1 + dimensions, 0] + Array(1...dimensions) + Array((2 + dimensions)..<(3 + 2 * dimensions))
+        let examples = record.input.size(0)
+        let rows = patches.permuted(order).reshaped([groups, examples, -1, weightColumns])
+        return groups == 1 ? rows.selected(0, 0) : rows
+    }
+
+    /// N x positions… x groups x channels x kernel…, without a copy but for the padding.
+    private func patchView(_ input: Tensor) -> Tensor {
+        let dimensions = kernel.count
+        let around = padding.reversed().flatMap { [$0, $0] }
+        let padded = padding.allSatisfy { $0 == 0 } ? input : input.padded(around)
+        let sizes = padded.shape
+        let strides = padded.strides
+        let channels = sizes[1] / groups
+        let positions = (0..<dimensions).map { (d: Int) -> Int in
+            let extent = dilation[d] * (kernel[d] - 1) + 1
+            return (sizes[2 + d] - extent) / stride[d] + 1
+        }
+        let positionStrides = (0..<dimensions).map { strides[2 + $0] * stride[$0] }
+        let kernelStrides = (0..<dimensions).map { strides[2 + $0] * dilation[$0] }
+        let viewSizes: [Int] = [sizes[0]] + positions + [groups, channels] + kernel
+        let viewStrides: [Int] = [strides[0]] + positionStrides + [strides[1] * channels, strides[1]] + kernelStrides
+        return call(Op.asStrided, file: #fileID, line: #line) {
+            $0.push(padded)
+            $0.push(viewSizes)
+            $0.push(viewStrides)
+            $0.pushNone()
+        }
+    }
+
+    public func outputRows(_ record: LayerRecord) -> Tensor {
+        let gradient = record.outputGradient
+        let sizes = gradient.shape
+        // N x groups x o x T -> groups x N x T x o; for channels-last gradients of one group this copies nothing.
+        if groups == 1 {
+            return gradient.permuted([0] + Array(2..<sizes.count) + [1]).reshaped([sizes[0], -1, outputs])
+        }
+        return gradient.reshaped([sizes[0], groups, outputs, -1]).permuted([1, 0, 3, 2])
+    }
+}

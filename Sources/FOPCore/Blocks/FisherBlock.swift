@@ -1,0 +1,47 @@
+import TorchCore
+
+/// The Fisher block of one layer: its gradients as one matrix (or batch of matrices) V, the product with F and with M^-1.
+public protocol FisherBlock: AnyObject {
+    /// The shape of V, which holds all of the layer's parameters.
+    var shape: [Int] { get }
+
+    /// V for the layer's parameters in their own shapes, in the order of ``unpack(_:)``.
+    func pack(_ parameters: [Tensor]) -> Tensor
+
+    /// The parameters' own shapes back from V.
+    func unpack(_ matrix: Tensor) -> [Tensor]
+
+    /// The sum over the record's examples of the weight gradient, g a^T, as V.
+    func gradient(_ record: LayerRecord) -> Tensor
+
+    /// Takes the record's statistics in, on top of those gathered since the last ``updateAverages(decay:examples:isFinite:)``.
+    func accumulate(_ record: LayerRecord, newExamples: Int)
+
+    /// The statistics gathered, as they are to be averaged over processes: sums that were divided by their own number of examples.
+    /// - Parameter gradientScale: what makes a back-propagated derivative one of an example's own loss.
+    func takeStatistics(gradientScale: Double) -> [Tensor]
+
+    /// Moves the averages towards new statistics, unless they are not finite.
+    func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor)
+
+    /// Damps and inverts the averages.
+    func updateInverse(damping: Double) -> [InverseOutcome]
+
+    /// F V.
+    func fisherProduct(_ matrix: Tensor) -> Tensor
+
+    /// M V, with the damping of the last inverse.
+    func dampedProduct(_ matrix: Tensor) -> Tensor
+
+    /// M^-1 V.
+    func precondition(_ matrix: Tensor) -> Tensor
+
+    /// Averages and inverses by name, for a saved state.
+    var state: [String: Tensor] { get }
+
+    /// Goes on from a saved state of the right shapes.
+    func load(_ state: [String: Tensor])
+
+    /// The shapes that ``load(_:)`` wants, by name.
+    var stateShapes: [String: [Int]] { get }
+}

@@ -1,0 +1,54 @@
+import TorchCore
+
+/// What one pass through one layer leaves behind.
+public struct LayerRecord {
+    /// What went in: N x … .
+    public var input: Tensor
+    /// The derivative of the loss, as back-propagation gives it, with respect to the output before the non-linearity: N x … .
+    public var outputGradient: Tensor
+    /// What a normalisation subtracted and multiplied with.
+    public var normalization: (mean: Tensor, inverseStandardDeviation: Tensor)?
+
+    public init(
+        input: Tensor, outputGradient: Tensor,
+        normalization: (mean: Tensor, inverseStandardDeviation: Tensor)? = nil
+    ) {
+        self.input = input
+        self.outputGradient = outputGradient
+        self.normalization = normalization
+    }
+
+    /// How many examples took part.
+    public var examples: Int { input.size(0) }
+
+    /// The part that belongs to consecutive examples.
+    func examples(_ range: Range<Int>) -> LayerRecord {
+        sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }
+    }
+
+    /// At most about `limit` examples, evenly spread over the batch.
+    func thinned(_ limit: FactorExamples) -> LayerRecord {
+        guard case .atMost(let count) = limit, examples > count else { return self }
+        let step = (examples + count - 1) / count
+        return sliced { $0.sliced(0, step: step) }
+    }
+
+    private func sliced(_ slice: (Tensor) -> Tensor) -> LayerRecord {
+        var part = self
+        part.input = slice(input)
+        part.outputGradient = slice(outputGradient)
+        // Statistics of each example (N x …) go with it; those of the batch (one number per channel) belong to all.
+        if let (mean, scale) = normalization, mean.rank > 1 { part.normalization = (slice(mean), slice(scale)) }
+        return part
+    }
+}
+
+/// Splits `count` examples into `parts` consecutive ranges; the first ones are larger by one where it does not divide.
+public func subBatchRanges(_ count: Int, parts: Int) -> [Range<Int>] {
+    var start = 0
+    return (0..<parts).map { part in
+        let size = count / parts + (part < count % parts ? 1 : 0)
+        defer { start += size }
+        return start..<start + size
+    }
+}

@@ -1,0 +1,199 @@
+import TorchCore
+
+private enum Op {
+    static let batchNormBackward = Operator("aten::native_batch_norm_backward")
+}
+
+/// What a normalisation normalises over, and so where its scale and shift apply.
+public enum NormalizationKind: Equatable, Sendable {
+    /// Channels (dimension 1), statistics of the batch: BatchNorm.
+    case batch
+    /// Channels (dimension 1), statistics of each example's groups of channels: GroupNorm.
+    case group
+    /// The last dimensions, statistics of each position: LayerNorm and RMSNorm.
+    case layer
+}
+
+/// Unit-wise blocks for scale and shift: a 2 x 2 Fisher matrix per unit over (weight, bias), damped by lambda I and inverted in closed form.
+/// With a weight or a bias alone the matrices are 1 x 1.
+public final class UnitWiseBlock: FisherBlock {
+    private let kind: NormalizationKind
+    private let units: Int
+    private let parameterShape: [Int]
+    private let hasWeight, hasBias: Bool
+
+    private var F = MovingAverage()
+    private var inverse: Tensor?
+    private var damping: Tensor?
+    private var sum: Tensor?
+    private var examples = 0
+
+    /// - Parameter parameterShape: the shape of the scale and of the shift.
+    public init(_ kind: NormalizationKind, parameterShape: [Int], hasWeight: Bool = true, hasBias: Bool = true) {
+        Swift.precondition(hasWeight || hasBias, "a unit-wise block needs a weight or a bias")
+        self.kind = kind
+        self.parameterShape = parameterShape
+        self.hasWeight = hasWeight
+        self.hasBias = hasBias
+        units = parameterShape.reduce(1, *)
+    }
+
+    /// The Fisher matrices' moving average, units x k x k.
+    public var fisher: Tensor? { F.value }
+
+    private var width: Int { (hasWeight ? 1 : 0) + (hasBias ? 1 : 0) }
+
+    public var shape: [Int] { [units, width] }
+
+    public func pack(_ parameters: [Tensor]) -> Tensor {
+        Tensor.stacked(parameters.map { $0.reshaped([units]) }, -1)
+    }
+
+    public func unpack(_ matrix: Tensor) -> [Tensor] {
+        (0..<width).map { matrix.selected(-1, $0).reshaped(parameterShape) }
+    }
+
+    // MARK: Gradients
+
+    public func gradient(_ record: LayerRecord) -> Tensor {
+        if kind == .batch, let sums = batchNormSums(record) { return pack(sums) }
+        return exampleGradients(record).sum([0])
+    }
+
+    /// LibTorch's own kernel for the sums over examples and positions: one pass.
+    private func batchNormSums(_ record: LayerRecord) -> [Tensor]? {
+        guard let statistics = record.normalization else { return nil }
+        let results = callMany(Op.batchNormBackward, results: 3, file: #fileID, line: #line) {
+            $0.push(record.outputGradient)
+            $0.push(record.input)
+            $0.push(Tensor.ones([units], dtype: statistics.mean.dtype, device: record.input.device) as Tensor?)
+            $0.pushNone()
+            $0.pushNone()
+            $0.push(statistics.mean as Tensor?)
+            $0.push(statistics.inverseStandardDeviation as Tensor?)
+            $0.push(true)
+            $0.push(0.0)
+            $0.push([false, true, true])
+        }
+        return (hasWeight ? [results[1]] : []) + (hasBias ? [results[2]] : [])
+    }
+
+    /// N x units x width: each example's own gradient, summed over positions.
+    private func exampleGradients(_ record: LayerRecord) -> Tensor {
+        let gradient = record.outputGradient.toFactorPrecision()
+        var parts: [Tensor] = []
+        if hasWeight { parts.append(positionSum(gradient * normalized(record))) }
+        if hasBias { parts.append(positionSum(gradient)) }
+        return Tensor.stacked(parts, -1)
+    }
+
+    /// N x … -> N x units.
+    private func positionSum(_ tensor: Tensor) -> Tensor {
+        let examples = tensor.size(0)
+        switch kind {
+        case .batch, .group: return tensor.reshaped([examples, units, -1]).sum([-1])
+        case .layer: return tensor.reshaped([examples, -1, units]).sum([1])
+        }
+    }
+
+    private func normalized(_ record: LayerRecord) -> Tensor {
+        let input = record.input.toFactorPrecision()
+        guard let (mean, scale) = record.normalization else { return input }
+        let sizes = input.shape
+        let spatial = [Int](repeating: 1, count: max(0, sizes.count - 2))
+        func broadcast(_ statistic: Tensor) -> Tensor {
+            let statistic = statistic.toFactorPrecision()
+            switch kind {
+            case .batch: return statistic.reshaped([1, sizes[1]] + spatial)
+            case .group:
+                let groups = statistic.size(1)
+                return statistic.unsqueezed(-1).expanded([sizes[0], groups, sizes[1] / groups])
+                    .reshaped([sizes[0], sizes[1]] + spatial)
+            case .layer: return statistic
+            }
+        }
+        return (input - broadcast(mean)) * broadcast(scale)
+    }
+
+    // MARK: Curvature
+
+    public func accumulate(_ record: LayerRecord, newExamples: Int) {
+        let gradients = exampleGradients(record)
+        let products = Tensor.einsum("nui,nuj->uij", [gradients, gradients])
+        sum = sum.map { $0 + products } ?? products
+        examples += newExamples
+    }
+
+    public func takeStatistics(gradientScale: Double) -> [Tensor] {
+        defer {
+            sum = nil
+            examples = 0
+        }
+        return sum.map { [$0 * (gradientScale * gradientScale / Double(examples))] } ?? []
+    }
+
+    public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
+        guard let first = statistics.first else { return }
+        F.update(with: first, decay: decay, isFinite: isFinite)
+    }
+
+    public func updateInverse(damping: Double) -> [InverseOutcome] {
+        guard let F = F.value else { return [] }
+        self.damping = Tensor.full([], damping, dtype: F.dtype, device: F.device)
+        let damped = addingToDiagonal(F.to(.float64), Tensor.full([units], damping, dtype: .float64, device: F.device))
+        inverse = (width == 1 ? invertScalars(damped) : invertPairs(damped)).to(F.dtype)
+        return [.cholesky]
+    }
+
+    /// 1 / x, or 0 for a unit without any gradient so far.
+    private func invertScalars(_ matrices: Tensor) -> Tensor {
+        Tensor.select(matrices.isGreater(than: 0), matrices.reciprocal(), matrices.zerosLike())
+    }
+
+    /// [a b; b c]^-1 = [c -b; -b a] / (a c - b^2). The determinant is kept above rounding, so that a singular matrix stays
+    /// finite: with no damping at all that bounds the condition number at 1e12.
+    private func invertPairs(_ matrices: Tensor) -> Tensor {
+        let a = matrices.selected(-1, 0).selected(-1, 0)
+        let b = matrices.selected(-1, 0).selected(-1, 1)
+        let c = matrices.selected(-1, 1).selected(-1, 1)
+        let trace = a + c
+        let floor = trace * trace * relativeEpsilon
+        let determinant = (a * c - b * b).maximum(floor)
+        let adjugate = Tensor.stacked([Tensor.stacked([c, -b], -1), Tensor.stacked([-b, a], -1)], -2)
+        let inverse = adjugate / determinant.unsqueezed(-1).unsqueezed(-1)
+        return Tensor.select(trace.isGreater(than: 0).unsqueezed(-1).unsqueezed(-1), inverse, inverse.zerosLike())
+    }
+
+    // MARK: Products
+
+    public func fisherProduct(_ matrix: Tensor) -> Tensor { F.value.map { product($0, matrix) } ?? matrix }
+
+    public func dampedProduct(_ matrix: Tensor) -> Tensor {
+        guard let F = F.value, let damping else { return matrix }
+        return product(F, matrix) + matrix * damping
+    }
+
+    public func precondition(_ matrix: Tensor) -> Tensor { inverse.map { product($0, matrix) } ?? matrix }
+
+    private func product(_ matrices: Tensor, _ vectors: Tensor) -> Tensor {
+        matrices.matmul(vectors.unsqueezed(-1)).squeezed(-1)
+    }
+
+    // MARK: State
+
+    public var state: [String: Tensor] {
+        ["fisher": F.value, "inverse": inverse, "damping": damping].compactMapValues { $0 }
+    }
+
+    public var stateShapes: [String: [Int]] {
+        ["fisher": [units, width, width], "inverse": [units, width, width], "damping": []]
+    }
+
+    public func load(_ state: [String: Tensor]) {
+        F = MovingAverage(state["fisher"]?.cloned())
+        inverse = state["inverse"]?.cloned()
+        damping = state["damping"]?.cloned()
+        sum = nil
+        examples = 0
+    }
+}

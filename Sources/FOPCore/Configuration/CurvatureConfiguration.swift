@@ -1,0 +1,49 @@
+import TorchCore
+
+/// How curvature is estimated and inverted, and how the step is formed from it.
+public struct CurvatureConfiguration: Equatable, Sendable {
+    /// Added to the Fisher block, split over its factors; above 0. Relative to nothing: it scales with the square of the loss.
+    public var damping = 1e-2
+    /// The share rho that the moving average of the factors keeps at an update; 0 to below 1.
+    public var emaDecay = 0.9
+    /// How often the factors are updated.
+    public var factorInterval = Interval.automatic
+    /// How often they are inverted.
+    public var inverseInterval = Interval.automatic
+    /// How many examples of a batch enter a factor.
+    public var factorExamples = FactorExamples.all
+    /// How weight-sharing layers enter the factors.
+    public var weightSharing = WeightSharing.expand
+    /// The weight of the orthogonal correction.
+    public var beta = BetaPolicy.paper
+    /// The length of the step.
+    public var eta = EtaPolicy.average
+    /// The matrix for the orthogonality.
+    public var metric = ProjectionMetric.fisher
+    /// The trust region kappa: the step is shortened so that lr^2 sum <g_avg, d> stays below it. Nil for none.
+    public var klClip: Double? = 1e-2
+    /// What the loss does with the examples' losses.
+    public var lossReduction = LossReduction.mean
+
+    public init() {}
+
+    /// Checks every value.
+    /// - Throws: ``TorchError/invalidValue(_:)`` that lists all that are out of range.
+    public func validate() throws {
+        var problems: [String] = []
+        func require(_ condition: Bool, _ problem: String) { if !condition { problems.append(problem) } }
+        require(damping >= 0 && damping.isFinite, "damping is \(damping): use a finite number of 0 or more")
+        require(emaDecay >= 0 && emaDecay < 1, "emaDecay is \(emaDecay): use a number from 0 to below 1")
+        for (name, interval) in [("factorInterval", factorInterval), ("inverseInterval", inverseInterval)] {
+            if case .every(let steps) = interval {
+                require(steps >= 1, "\(name) is \(steps): use a whole number of 1 or more")
+            }
+        }
+        if case .atMost(let count) = factorExamples {
+            require(count >= 1, "factorExamples is \(count): use a whole number of 1 or more")
+        }
+        if case .fixed(let value) = beta { require(value.isFinite, "beta is \(value): use a finite number") }
+        if let klClip { require(klClip > 0 && klClip.isFinite, "klClip is \(klClip): use a number above 0, or nil") }
+        guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
+    }
+}

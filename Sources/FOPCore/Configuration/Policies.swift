@@ -1,0 +1,67 @@
+/// How far the Fisher-orthogonal part of the gradients' difference is followed, per layer (equation 16).
+public enum BetaPolicy: Equatable, Sendable {
+    /// The paper's closed form, beta = D / E.
+    case paper
+    /// No correction: the step is K-FAC's.
+    case zero
+    /// The same weight for every layer and step.
+    case fixed(Double)
+}
+
+/// How long the step is, per layer (equation 17).
+public enum EtaPolicy: Equatable, Sendable {
+    /// Along the mean of the sub-batch gradients: 1/2 to 1 at the paper's beta. The default.
+    case average
+    /// Along their sum, as the paper's formula reads: twice ``average``.
+    case sum
+    /// Always 1.
+    case off
+}
+
+/// The matrix in which the difference is made orthogonal to the mean (equation 4).
+public enum ProjectionMetric: Equatable, Sendable {
+    /// The undamped moving average of the Fisher block, F.
+    case fisher
+    /// The damped block that also preconditions, M.
+    case damped
+}
+
+/// How a layer that uses its weight at several positions enters the factors (Eschenhagen et al. 2023).
+public enum WeightSharing: Equatable, Sendable {
+    /// Every position is an example of its own: KFC's factors. The default.
+    case expand
+    /// Positions are merged first: inputs averaged, output gradients summed. Cheaper, and right for transformers.
+    case reduce
+}
+
+/// What the loss does with the examples' losses.
+public enum LossReduction: Equatable, Sendable {
+    /// It takes the mean: the default, as torch's.
+    case mean
+    /// It takes the sum.
+    case sum
+}
+
+/// How often something is done.
+public enum Interval: Equatable, Sendable {
+    /// Every so many steps; 1 is every step.
+    case every(Int)
+    /// The paper's rule: the larger the batch, the more often, down to every 5 steps. Here: about every 25,600 examples.
+    case automatic
+
+    /// The number of steps for a batch size.
+    public func steps(batchSize: Int) -> Int {
+        switch self {
+        case .every(let steps): steps
+        case .automatic: max(5, Int((25_600 / Double(max(batchSize, 1))).rounded()))
+        }
+    }
+}
+
+/// How many of a batch's examples a factor is computed from.
+public enum FactorExamples: Equatable, Sendable {
+    /// All.
+    case all
+    /// At most so many, evenly spread over the batch.
+    case atMost(Int)
+}

@@ -1,0 +1,43 @@
+import TorchCore
+
+extension FisherPreconditioner {
+    /// Everything a resumed run needs: `counters` and `<block name>.<key>`.
+    /// - Parameters:
+    ///   - names: one per block.
+    ///   - includingCurvature: whether moving averages and inverses are part of it. Without them the first step after loading
+    ///     estimates them anew.
+    public func state(names: [String], includingCurvature: Bool = true) -> [String: Tensor] {
+        var state = ["counters": counters]
+        guard includingCurvature else { return state }
+        for (name, block) in zip(names, blocks) {
+            for (key, tensor) in block.state { state["\(name).\(key)"] = tensor }
+        }
+        return state
+    }
+
+    /// The shapes that a saved state can have, by name.
+    public func stateShapes(names: [String]) -> [String: [Int]] {
+        var shapes = ["counters": [3]]
+        for (name, block) in zip(names, blocks) {
+            for (key, shape) in block.stateShapes { shapes["\(name).\(key)"] = shape }
+        }
+        return shapes
+    }
+
+    /// Goes on from a saved state, which must have the shapes of ``stateShapes(names:)``.
+    public func load(_ state: [String: Tensor], names: [String]) {
+        var hasCurvature = !blocks.isEmpty
+        for (name, block) in zip(names, blocks) {
+            let own = block.stateShapes.keys.compactMap { key in state["\(name).\(key)"].map { (key, $0) } }
+            hasCurvature = hasCurvature && !own.isEmpty
+            block.load(Dictionary(uniqueKeysWithValues: own))
+        }
+        let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1]
+        func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }
+        resume(
+            stepCount: saved[0], stepsSinceFactors: sinceUpdate(saved[1]), stepsSinceInverses: sinceUpdate(saved[2]))
+    }
+
+    /// Steps taken, and steps since the last factors and inverses (-1: never).
+    private var counters: Tensor { Tensor([stepCount, stepsSinceFactors ?? -1, stepsSinceInverses ?? -1]) }
+}

@@ -1,0 +1,22 @@
+import TorchCore
+
+/// What is added to the diagonals of the two factors: pi sqrt(lambda) and sqrt(lambda) / pi, with
+/// pi = sqrt((tr A / i) / (tr G / o)), and pi = 1 where either trace is 0 (Martens & Grosse 2015, section 6.3).
+/// Batches of factors have one pi each: the results have the shape of the batch.
+func splitDamping(_ damping: Double, input A: Tensor, output G: Tensor) -> (input: Tensor, output: Tensor) {
+    let traceA = A.diagonal().mean([-1])
+    let traceG = G.diagonal().mean([-1])
+    let defined = traceA.isGreater(than: 0).logicalAnd(traceG.isGreater(than: 0))
+    let ratio = Tensor.select(defined, traceA / traceG, traceA.onesLike())
+    let pi = ratio.squareRoot()
+    let root = damping.squareRoot()
+    return (pi * root, pi.reciprocal() * root)
+}
+
+/// `matrix + amount I`; `amount` has the shape of the batch.
+func addingToDiagonal(_ matrix: Tensor, _ amount: Tensor) -> Tensor {
+    let result = matrix.cloned()
+    let diagonal = result.diagonal()
+    diagonal.copy(from: diagonal + amount.unsqueezed(-1))
+    return result
+}

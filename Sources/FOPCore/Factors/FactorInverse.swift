@@ -1,0 +1,40 @@
+import TorchCore
+
+/// How an inverse was obtained, from the cheapest way to the last resort.
+public enum InverseOutcome: String, CaseIterable, Sendable {
+    /// Cholesky, as it should be.
+    case cholesky
+    /// Cholesky after more was added to the diagonal, relative to the trace.
+    case jitter
+    /// The same in float64.
+    case float64
+    /// None of it worked: the last good inverse stays.
+    case kept
+}
+
+/// The inverse of a (batch of) symmetric positive-definite matrices, by Cholesky; then with a jitter relative to the trace, then in float64,
+/// then `last`, then a multiple of the identity. Never fails and never returns anything that is not finite.
+func robustInverse(_ matrix: Tensor, last: Tensor?) -> (inverse: Tensor, outcome: InverseOutcome) {
+    if let inverse = choleskyInverse(matrix) { return (inverse, .cholesky) }
+    let scale = matrix.diagonal().mean([-1]).absolute()
+    for jitter in [1e-6, 1e-4, 1e-2] {
+        if let inverse = choleskyInverse(addingToDiagonal(matrix, scale * jitter)) { return (inverse, .jitter) }
+    }
+    let wide = matrix.to(.float64)
+    for jitter in [1e-12, 1e-6, 1e-2] {
+        let damped = addingToDiagonal(wide, wide.diagonal().mean([-1]).absolute() * jitter)
+        if let inverse = choleskyInverse(damped)?.to(matrix.dtype), isFinite(inverse) { return (inverse, .float64) }
+    }
+    let identity = Tensor.identity(matrix.size(-1), dtype: matrix.dtype, device: matrix.device)
+    return (last ?? identity.expanded(matrix.shape).contiguous(), .kept)
+}
+
+/// Nil where a matrix is not positive definite or the inverse is not finite. Reads one truth value from the device.
+private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
+    let (factor, info) = matrix.cholesky()
+    guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
+    let inverse = factor.choleskyInverse()
+    return isFinite(inverse) ? inverse : nil
+}
+
+private func isFinite(_ tensor: Tensor) -> Bool { tensor.isFinite().all().item(as: Bool.self) }

@@ -1,0 +1,24 @@
+import TorchCore
+
+/// X <- rho X + (1 - rho) X_new, started from the first X_new.
+struct MovingAverage {
+    private(set) var value: Tensor?
+
+    init(_ value: Tensor? = nil) { self.value = value }
+
+    /// Takes in a new observation. Where `isFinite` (a truth value without dimensions) is false, nothing changes.
+    mutating func update(with observation: Tensor, decay: Double, isFinite: Tensor) {
+        guard let value else {
+            // Nothing to go back to: start from zero, which damping alone makes invertible.
+            self.value = Tensor.select(isFinite, observation, observation.zerosLike())
+            return
+        }
+        let end = Tensor.select(isFinite, observation, value)
+        value.lerpInPlace(to: end, weight: value.selectedNumber(1 - decay))
+    }
+}
+
+extension Tensor {
+    /// A number of this tensor's type and device, without dimensions.
+    func selectedNumber(_ value: Double) -> Tensor { Tensor.full([], value, dtype: dtype, device: device) }
+}

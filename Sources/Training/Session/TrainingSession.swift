@@ -1,0 +1,45 @@
+import Datasets
+import FOP
+import Torch
+
+/// What a run works on: data, model, optimizer and schedule, as the settings say.
+public final class TrainingSession {
+    /// What was asked for. The data's folder is where it was found.
+    public let settings: TrainingSettings
+    /// Where the model is.
+    public let device: Device
+    /// The network.
+    public let model: any Layer
+    /// What trains it.
+    public let optimizer: any Optimizer
+    /// The training images.
+    public let train: DataLoader
+    /// The test images.
+    public let test: DataLoader
+
+    /// Loads the data and makes the rest. Sets the number of threads, and seeds ``Torch/Generator/default``.
+    /// - Throws: ``TrainingError``, ``Datasets/DatasetError``, ``TorchCore/TorchError/deviceUnavailable(_:)``.
+    public init(_ settings: TrainingSettings) throws {
+        try TorchRuntime.setThreadCount(settings.threads)
+        Generator.default.seed(settings.seed)
+        device = try Device(settings.device).validated()
+        var settings = settings
+        let (train, test) = try settings.loadData()
+        try settings.check(against: train)
+        let channelsLast = settings.prefersChannelsLast
+        self.train = try DataLoader(
+            training: train, batchSize: settings.batchSize, seed: settings.seed,
+            augmentation: settings.augmentation.augmentation(for: train, seed: settings.seed), channelsLast: channelsLast)
+        self.test = try DataLoader(
+            evaluating: test, batchSize: min(max(settings.batchSize, 256), 2048), channelsLast: channelsLast)
+        model = try settings.makeModel(for: train, probing: self.train, device: device)
+        optimizer = try settings.optimizer.makeOptimizer(for: model)
+        self.settings = settings
+    }
+
+    /// The learning rate of a step, from 0 over the whole run.
+    public func learningRate(step: Int) -> Double {
+        settings.optimizer.learningRate
+            * settings.schedule.factor(step: step, stepsPerEpoch: train.batchCount, epochs: settings.epochs)
+    }
+}

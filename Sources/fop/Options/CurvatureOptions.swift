@@ -1,0 +1,48 @@
+import ArgumentParser
+import Training
+
+/// What only FOP and K-FAC have.
+struct CurvatureOptions: ParsableArguments {
+    @Option(
+        help: """
+            What is added to the Fisher blocks (default: \(NumberText.short(standard.damping))). Larger is safer and nearer to plain \
+            gradient descent.
+            """)
+    var damping: Double?
+
+    @Option(
+        help: """
+            The trust region: a step is shortened to keep the estimated change of the outputs below it; a number or none \
+            (default: \(standard.klClip.map { NumberText.short($0) } ?? "none")).
+            """)
+    var klClip: String?
+
+    @Option(
+        help: "Steps between updates of the factors; a number or auto, which goes by the batch size (default: auto).")
+    var factorInterval: String?
+
+    @Option(help: "Steps between inversions of the factors; a number or auto (default: auto).")
+    var inverseInterval: String?
+
+    @Option(
+        help: "The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).")
+    var emaDecay: Double?
+
+    @Option(
+        help: """
+            The weight of the part of the halves' difference that is Fisher-orthogonal to their mean: paper (its formula), \
+            zero or a number (default: paper).
+            """)
+    var beta: String?
+
+    func fill(_ request: inout TrainingRequest) {
+        request.damping = damping
+        request.klClip = klClip
+        request.factorInterval = factorInterval
+        request.inverseInterval = inverseInterval
+        request.emaDecay = emaDecay
+        request.beta = beta
+    }
+
+    private static let standard = CurvatureSettings()
+}

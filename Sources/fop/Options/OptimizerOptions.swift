@@ -1,0 +1,62 @@
+import ArgumentParser
+import Training
+
+/// The optimizer, and what all of them have.
+struct OptimizerOptions: ParsableArguments {
+    @Option(help: "The optimizer: \(choices(SystemChoices.optimizers)) (default: fop). kfac is fop with --beta zero.")
+    var optimizer: String?
+
+    @Option(
+        help: """
+            The learning rate that the schedule starts from (default: \(defaults(\.learningRate)); for batches of about \
+            2048).
+            """)
+    var learningRate: Double?
+
+    @Option(help: "The momentum; adamw's first beta (default: 0.9).")
+    var momentum: Double?
+
+    @Option(help: "The weight decay; decoupled but for sgd (default: \(defaults(\.weightDecay))).")
+    var weightDecay: Double?
+
+    @Option(
+        help: """
+            How the learning rate goes on: \(choices(ScheduleSettings.Shape.allCases.map(\.rawValue))) (default: cosine). \
+            cosine and linear end at 0 with the last of --epochs.
+            """)
+    var schedule: String?
+
+    @Option(help: "Epochs, or a part of one, over which the learning rate rises at the start (default: 0).")
+    var warmup: Double?
+
+    @Option(help: "step: epochs between decays (default: a third of --epochs).")
+    var decayEpochs: Int?
+
+    @Option(help: "step: what each decay multiplies the learning rate with (default: 0.1).")
+    var decayFactor: Double?
+
+    func fill(_ request: inout TrainingRequest) {
+        request.optimizer = optimizer
+        request.learningRate = learningRate
+        request.momentum = momentum
+        request.weightDecay = weightDecay
+        request.schedule = schedule
+        request.warmup = warmup
+        request.decayEpochs = decayEpochs
+        request.decayFactor = decayFactor
+    }
+
+    /// `fop and kfac 0.1, sgd 0.4, adamw 0.01`
+    private static func defaults(_ value: (OptimizerSettings) -> Double) -> String {
+        var groups: [(names: [String], value: Double)] = []
+        for kind in OptimizerKind.allCases {
+            let own = value(kind.defaults)
+            if groups.last?.value == own {
+                groups[groups.count - 1].names.append(kind.rawValue)
+            } else {
+                groups.append(([kind.rawValue], own))
+            }
+        }
+        return groups.map { "\(choices($0.names, last: "and")) \(NumberText.short($0.value))" }.joined(separator: ", ")
+    }
+}

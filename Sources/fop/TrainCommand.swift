@@ -1,0 +1,94 @@
+import ArgumentParser
+import Logging
+import Training
+
+/// `fop train`: trains a network, and keeps what comes of it in a folder.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a network on images, up to a number of epochs or a test accuracy.",
+        discussion: """
+            Every epoch goes once through the training images in batches, then through the test images. The folder of the run gets \
+            checkpoint.safetensors (all that is needed to go on), model.safetensors (the weights of the best epoch), metrics.csv and \
+            metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log.
+
+            EXAMPLES:
+              fop train --dataset shapes --model mlp --epochs 3      a first try, without data
+              fop train --target 90%                                 the residual network with FOP, to 90 %
+              fop train --optimizer sgd --learning-rate 0.2          a baseline
+              fop train --resume runs/20260131-235959-resnet-fop     go on with a run
+
+            Ctrl-C finishes the step, saves a checkpoint and says how to resume; once more ends at once. A resumed run gives bit \
+            for bit what it would have given without the stop, on the same number of threads.
+            'fop --help' lists the exit codes.
+            """)
+
+    @OptionGroup(title: "Model and data") var data: DataOptions
+    @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
+    @OptionGroup(title: "FOP and K-FAC") var curvature: CurvatureOptions
+    @OptionGroup(title: "Training") var loop: LoopOptions
+    @OptionGroup(title: "Machine") var machine: MachineOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    /// What the command line asks for.
+    private var request: TrainingRequest {
+        var request = TrainingRequest()
+        data.fill(&request)
+        optimizer.fill(&request)
+        curvature.fill(&request)
+        loop.fill(&request)
+        machine.fill(&request)
+        output.fill(&request)
+        return request
+    }
+
+    func validate() throws {
+        var problems: [String] = []
+        if Logger.Level(rawValue: output.logLevel) == nil {
+            problems.append("--log-level is \(output.logLevel): use \(choices(Logger.Level.allCases.map(\.rawValue)))")
+        }
+        // What a checkpoint says is not known yet.
+        if output.resume == nil {
+            do {
+                let settings = try request.settings()
+                if loop.requireTarget, settings.target == nil { problems.append("--require-target needs --target") }
+            } catch TrainingError.invalidSettings(let others) {
+                problems += others
+            }
+        }
+        guard !problems.isEmpty else { return }
+        throw ValidationError(
+            problems.count == 1 ? problems[0] : "\(problems.count) options cannot be used:\n  " + problems.joined(separator: "\n  "))
+    }
+
+    func run() throws {
+        let terminal = Terminal()
+        let run = try makeRun(terminal)
+        for line in RunSummary.opening(run.trainer.session, run.directory) { terminal.print(line) }
+        let console = TrainingConsole(terminal, epochs: run.trainer.session.settings.epochs)
+        StopSignals.listen()
+        let end = try run.run(isStopped: { StopSignals.received != nil }, report: console.show)
+        if end == .stopped {
+            let command = "\(shellQuoted(CommandLine.arguments[0])) train --resume \(shellQuoted(run.directory.path))"
+            for line in RunSummary.stopped(run, command: command) { terminal.print(line) }
+            throw ExitCode(ExitStatus(signal: StopSignals.received ?? 0).rawValue)
+        }
+        for line in RunSummary.closing(run) { terminal.print(line) }
+        if loop.requireTarget, end != .targetReached { throw ExitCode(ExitStatus.targetMissed.rawValue) }
+    }
+
+    /// Everything that can be wrong is found here, before training: settings, device, data, checkpoint, folder.
+    private func makeRun(_ terminal: Terminal) throws -> TrainingRun {
+        let checkpointPath = try output.resume.map { try Checkpoint.locate($0) }
+        let header = try checkpointPath.map { try CheckpointHeader(path: $0) }
+        let settings = try request.settings(over: header?.settings, checkpoint: checkpointPath ?? "")
+        let trainer = Trainer(try TrainingSession(settings))
+        if let path = checkpointPath { try trainer.restore(try Checkpoint(path: path), from: path) }
+        let home = checkpointPath.map { RunDirectory(ofCheckpoint: $0) }
+        let directory = output.output.map { RunDirectory($0) } ?? home ?? .fresh(for: settings)
+        let level = Logger.Level(rawValue: output.logLevel) ?? .info
+        return try TrainingRun(
+            trainer, in: directory, isResumed: directory == home, command: CommandLine.arguments, logLevel: level,
+            echo: ConsoleLog(terminal, level: level))
+    }
+}

@@ -1,0 +1,91 @@
+/// How the positions of one example enter the factors.
+public enum ReferenceSharing: Sendable {
+    case expand, reduce
+}
+
+/// The Fisher block of a layer, always as one full matrix over the vector of the layer's parameters.
+public enum ReferenceBlock: Sendable {
+    /// F = G (x) A, one pair of factors per group of the layer.
+    case kronecker(ReferenceSharing = .expand)
+    /// A small matrix for each unit, over its weight and bias (width 2) or one of them (width 1).
+    case unitWise(width: Int)
+
+    /// The batch's estimate of the factors: A and G of each group; or each unit's matrix.
+    public func statistics(_ batch: [LayerExample]) -> [Matrix] {
+        switch self {
+        case .kronecker(let sharing):
+            batch[0].groups.indices.flatMap { group in
+                let positions = batch.map { $0.groups[group] }
+                return [inputFactor(positions, sharing), outputFactor(positions, sharing)]
+            }
+        case .unitWise(let width):
+            stride(from: 0, to: batch[0].gradient.count, by: width).map { start in
+                average(batch.map { example in
+                    let own = Array(example.gradient[start..<start + width])
+                    return .outer(own, own)
+                })
+            }
+        }
+    }
+
+    /// F
+    public func fisher(_ factors: [Matrix]) -> Matrix {
+        switch self {
+        case .kronecker: .blockDiagonal(pairs(factors).map { A, G in G.kronecker(A) })
+        case .unitWise: .blockDiagonal(factors)
+        }
+    }
+
+    /// M, damped.
+    public func damped(_ factors: [Matrix], _ damping: Double) -> Matrix {
+        switch self {
+        case .kronecker:
+            return .blockDiagonal(dampedFactors(factors, damping).map { A, G in G.kronecker(A) })
+        case .unitWise:
+            let full = Matrix.blockDiagonal(factors)
+            return full + damping * .identity(full.rows)
+        }
+    }
+
+    /// A + pi sqrt(lambda) I and G + sqrt(lambda) / pi I of each group.
+    public func dampedFactors(_ factors: [Matrix], _ damping: Double) -> [(A: Matrix, G: Matrix)] {
+        pairs(factors).map { A, G in
+            let input = A.trace / Double(A.rows)
+            let output = G.trace / Double(G.rows)
+            let pi = input > 0 && output > 0 ? (input / output).squareRoot() : 1
+            let root = damping.squareRoot()
+            return (A + pi * root * .identity(A.rows), G + root / pi * .identity(G.rows))
+        }
+    }
+
+    private func pairs(_ factors: [Matrix]) -> [(A: Matrix, G: Matrix)] {
+        stride(from: 0, to: factors.count, by: 2).map { (factors[$0], factors[$0 + 1]) }
+    }
+}
+
+/// expand: 1/(N T) sum a a^T; reduce: 1/N sum over examples of (mean a)(mean a)^T.
+private func inputFactor(_ batch: [[LayerExample.Position]], _ sharing: ReferenceSharing) -> Matrix {
+    let rows =
+        switch sharing {
+        case .expand: batch.flatMap { $0.map(\.input) }
+        case .reduce: batch.map { mean($0.map(\.input)) }
+        }
+    return average(rows.map { .outer($0, $0) })
+}
+
+/// expand: 1/N sum over examples and positions of g g^T; reduce: 1/N sum over examples of (sum g)(sum g)^T.
+private func outputFactor(_ batch: [[LayerExample.Position]], _ sharing: ReferenceSharing) -> Matrix {
+    average(batch.map { positions in
+        switch sharing {
+        case .expand: total(positions.map { .outer($0.output, $0.output) })
+        case .reduce:
+            total(positions.map { own in
+                total(positions.map { other in .outer(own.output, other.output) })
+            })
+        }
+    })
+}
+
+private func total(_ matrices: [Matrix]) -> Matrix { matrices.dropFirst().reduce(matrices[0]) { $0 + $1 } }
+
+private func average(_ matrices: [Matrix]) -> Matrix { 1 / Double(matrices.count) * total(matrices) }
