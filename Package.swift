@@ -31,22 +31,30 @@ let package = Package(
         .target(name: "FOP", dependencies: ["Torch", "FOPCore"]),
         .target(name: "Datasets", dependencies: ["Torch"]),
         .target(name: "Models", dependencies: ["Torch"]),
+        // What `fop train` does besides reading its command line: settings, loop, checkpoints, files of a run.
+        .target(
+            name: "Training",
+            dependencies: ["FOP", "FOPCore", "Datasets", "Models", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "fop",
             dependencies: [
-                "FOP", "Datasets", "Models",
+                "Training", "Datasets", "Models", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport"),
         // The algorithm again, slow and dense, in plain Swift: what FOPCore and FOP are compared with. Depends on nothing.
         .target(name: "DenseReference", path: "Tests/DenseReference"),
+        .target(
+            name: "DenseComparison", dependencies: ["DenseReference", "FOPCore", "Torch", "TestSupport"],
+            path: "Tests/DenseComparison"),
         .testTarget(name: "TorchCoreTests", dependencies: ["TorchCore", "TestSupport"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
-        .testTarget(name: "FOPCoreTests", dependencies: ["FOPCore", "Torch", "TestSupport", "DenseReference"]),
-        .testTarget(name: "FOPTests", dependencies: ["FOP", "Models", "TestSupport", "DenseReference"]),
+        .testTarget(name: "FOPCoreTests", dependencies: ["FOPCore", "Torch", "TestSupport", "DenseReference", "DenseComparison"]),
+        .testTarget(name: "FOPTests", dependencies: ["FOP", "Models", "TestSupport", "DenseReference", "DenseComparison"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "FOPIntegrationTests", dependencies: ["fop", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

@@ -49,6 +49,11 @@ extern "C" void fop_keep_freed_memory(void) {
     mallopt(M_TOP_PAD, 64 << 20);
 }
 
+extern "C" int64_t fop_allocated_bytes(void) {
+    const auto info = mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
 extern "C" const char* fop_torch_version(void) { return TORCH_VERSION; }
 
 extern "C" int32_t fop_set_num_threads(int32_t count) {

@@ -8,7 +8,8 @@ import Torch
 /// let model = try models.make("resnet", inputShape: [1, 28, 28], classes: 10, generator: Generator(seed: 0))
 /// ```
 public struct ModelRegistry: Sendable {
-    /// Makes a model for inputs of a shape (without the batch's dimension), a number of classes and a source of weights.
+    /// Makes a model for inputs of a shape (without the batch's dimension), a number of classes and a source of
+    /// weights.
     public typealias Constructor = @Sendable (_ inputShape: [Int], _ classes: Int, Generator) throws -> any Layer
 
     private struct Entry: Sendable {
@@ -18,6 +19,7 @@ public struct ModelRegistry: Sendable {
 
     private var entries: [String: Entry] = [:]
 
+    /// Without models; ``standard`` has this package's.
     public init() {}
 
     /// Adds a model or replaces the one of that name.
@@ -33,8 +35,8 @@ public struct ModelRegistry: Sendable {
     public func summary(of name: String) -> String? { entries[name]?.summary }
 
     /// Makes a model.
-    /// - Throws: ``TorchError/invalidValue(_:)`` for a name that is not known, with those that are, and for an input that
-    ///   the model cannot take.
+    /// - Throws: `TorchError.invalidValue` for a name that is not known, with those that are, and for an input that the
+    ///   model cannot take.
     public func make(
         _ name: String, inputShape: [Int], classes: Int, generator: Generator = .default
     ) throws -> any Layer {
@@ -63,7 +65,8 @@ extension ModelRegistry {
         models.register("vit", summary: "vision transformer, 4 blocks of width 64") { shape, classes, generator in
             let (channels, height, width) = try picture(shape, for: "vit")
             guard height % 4 == 0, width % 4 == 0 else {
-                throw TorchError.invalidValue("vit cuts pictures into patches of 4 x 4: \(height) x \(width) does not divide")
+                throw TorchError.invalidValue(
+                    "vit cuts pictures into patches of 4 x 4: \(height) x \(width) does not divide")
             }
             return VisionTransformer(
                 channels: channels, size: (height, width), classes: classes, generator: generator)

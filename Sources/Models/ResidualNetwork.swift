@@ -1,7 +1,7 @@
 import Torch
 
-/// A small residual network for small pictures: stem, three stages of one basic block each, global average pooling, linear
-/// classifier (He et al. 2015, arXiv 1512.03385).
+/// A small residual network for small pictures: stem, three stages of one basic block each, global average pooling,
+/// linear classifier (He et al. 2015, arXiv 1512.03385).
 ///
 /// ```
 /// stem      3 x 3 convolution of stride 2 to 16 channels, BatchNorm, ReLU

@@ -1,7 +1,7 @@
 import Torch
 
-/// A small vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929): patches to tokens by a strided convolution, learned
-/// positions, blocks, mean over tokens, linear classifier.
+/// A small vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929): patches to tokens by a strided convolution,
+/// learned positions, blocks, mean over tokens, linear classifier.
 public final class VisionTransformer: Module, Layer {
     /// What makes a token of each patch.
     public let patches: Conv2d
@@ -47,8 +47,11 @@ public final class VisionTransformer: Module, Layer {
 
 /// `x + attention(norm(x))`, then `x + perceptron(norm(x))`: N x tokens x width.
 public final class TransformerBlock: Module, Layer {
+    /// What comes before the attention.
     public let attentionNorm: LayerNorm
+    /// Tokens exchange what they know.
     public let attention: MultiheadAttention
+    /// What comes before the perceptron.
     public let perceptronNorm: LayerNorm
     /// Linear, GELU, linear.
     public let perceptron: Sequential

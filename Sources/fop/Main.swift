@@ -1,5 +1,7 @@
 import ArgumentParser
+import Datasets
 import Glibc
+import Torch
 import Training
 
 /// Where the program starts: reads the command line, runs the command, and ends with an ``Training/ExitStatus``.
@@ -7,13 +9,13 @@ import Training
     static func main() {
         do {
             var command = try FOPCommand.parseAsRoot()
-            do {
-                try command.run()
-            } catch let code as ExitCode {
-                throw code
-            } catch {
-                leave(error)
-            }
+            try command.run()
+        } catch let error as TrainingError {
+            leave(error)
+        } catch let error as DatasetError {
+            leave(error)
+        } catch let error as TorchError {
+            leave(error)
         } catch {
             // Help, version and what is wrong with the command line: the parser's own texts and codes.
             FOPCommand.exit(withError: error)

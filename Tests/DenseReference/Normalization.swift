@@ -9,22 +9,34 @@ public enum ReferenceNormalization: Sendable {
     /// The same without a mean: x / sqrt(mean(x^2) + eps).
     case rootMeanSquare([Int])
 
-    /// The normalised input: N x channels x … , or N x … x shape.
-    public func normalize(_ input: DenseArray, epsilon: Double) -> DenseArray {
-        var result = input
-        var members: [[Int]: [Int]] = [:]
-        for (flat, index) in allIndices(input.shape).enumerated() { members[key(index, input.shape), default: []].append(flat) }
-        for places in members.values {
-            let numbers = places.map { input.values[$0] }
-            let count = Double(numbers.count)
-            let mean = isCentred ? numbers.reduce(0, +) / count : 0
-            let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
-            for place in places { result.values[place] = (input.values[place] - mean) / (variance + epsilon).squareRoot() }
+    /// Means and inverse standard deviations of N x … : one per channel, N x groups, or the input's shape with 1 for the
+    /// normalised dimensions.
+    public func statistics(_ input: DenseArray, epsilon: Double) -> (mean: DenseArray, scale: DenseArray) {
+        var shape = keyShape(input.shape)
+        var numbers = [[Double]](repeating: [], count: shape.reduce(1, *))
+        for (value, index) in zip(input.values, allIndices(input.shape)) { numbers[place(index, input.shape)].append(value) }
+        let means = numbers.map { isCentred ? $0.reduce(0, +) / Double($0.count) : 0 }
+        let scales = zip(numbers, means).map { numbers, mean in
+            let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count)
+            return 1 / (variance + epsilon).squareRoot()
         }
-        return result
+        switch self {
+        case .batch, .group: break
+        case .layer(let inner), .rootMeanSquare(let inner): shape += inner.map { _ in 1 }
+        }
+        return (DenseArray(shape, means), DenseArray(shape, scales))
     }
 
-    /// The examples' own gradients of scale and shift, given the output's derivative.
+    /// The normalised input.
+    public func normalize(_ input: DenseArray, epsilon: Double) -> DenseArray {
+        let (means, scales) = statistics(input, epsilon: epsilon)
+        return DenseArray(input.shape, zip(input.values, allIndices(input.shape)).map { value, index in
+            let place = place(index, input.shape)
+            return (value - means.values[place]) * scales.values[place]
+        })
+    }
+
+    /// The examples' own gradients of scale and shift, given the output's derivative: unit by unit, scale before shift.
     public func examples(
         normalized: DenseArray, gradient: DenseArray, hasWeight: Bool = true, hasBias: Bool = true
     ) -> [LayerExample] {
@@ -44,12 +56,22 @@ public enum ReferenceNormalization: Sendable {
 
     private var isCentred: Bool { if case .rootMeanSquare = self { false } else { true } }
 
-    /// What tells the sets of numbers apart that are normalised together.
-    private func key(_ index: [Int], _ shape: [Int]) -> [Int] {
+    /// How many sets of numbers are normalised together, in which arrangement.
+    private func keyShape(_ shape: [Int]) -> [Int] {
         switch self {
-        case .batch: [index[1]]
-        case .group(let groups): [index[0], index[1] / (shape[1] / groups)]
-        case .layer(let inner), .rootMeanSquare(let inner): Array(index.dropLast(inner.count))
+        case .batch: [shape[1]]
+        case .group(let groups): [shape[0], groups]
+        case .layer(let inner), .rootMeanSquare(let inner): Array(shape.dropLast(inner.count))
+        }
+    }
+
+    /// The number of the set that an element is in.
+    private func place(_ index: [Int], _ shape: [Int]) -> Int {
+        switch self {
+        case .batch: index[1]
+        case .group(let groups): index[0] * groups + index[1] / (shape[1] / groups)
+        case .layer(let inner), .rootMeanSquare(let inner):
+            zip(index, shape).dropLast(inner.count).reduce(0) { $0 * $1.1 + $1.0 }
         }
     }
 

@@ -3,9 +3,11 @@ import TestSupport
 import Torch
 import XCTest
 
-/// Our networks against the same ones in PyTorch (Reference/fixtures/models.py): a seed must give the same weights under the same names, and
-/// those the same outputs and gradients.
+/// Our networks against the same ones in PyTorch (Reference/fixtures/models.py): a seed must give the same weights under
+/// the same names, and those the same outputs and gradients.
 final class ModelReferenceTests: XCTestCase {
+    override class func setUp() { TorchRuntime.threadCount = 1 }
+
     private func check(_ name: String, file: StaticString = #filePath, line: UInt = #line) throws {
         let numbers = try FixtureFile("models.safetensors")
         let seed = try XCTUnwrap(numbers.metadata["generator-seed"].flatMap { UInt64($0) })
@@ -22,7 +24,8 @@ final class ModelReferenceTests: XCTestCase {
         let images = try numbers.tensor("images").requiringGradient()
         let output = model(images)
         assertClose(
-            output, try numbers.tensor("\(name)/output"), rtol: 1e-4, atol: 1e-5, "\(name): output", file: file, line: line)
+            output, try numbers.tensor("\(name)/output"), rtol: 1e-4, atol: 1e-5, "\(name): output", file: file,
+            line: line)
 
         let order = try decode([String].self, numbers.metadata["\(name)/parameters"])
         let parameters = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.parameter.value) })

@@ -19,6 +19,9 @@ private final class Counter: LayerObserver {
 }
 
 final class ResidualNetworkTests: XCTestCase {
+    // Threads that wait for each other make small networks slow on a busy machine.
+    override class func setUp() { TorchRuntime.threadCount = 1 }
+
     private func multiplications(_ model: any Layer) -> Int {
         let counter = Counter()
         model.forEachModule { $1.observer = counter }

@@ -5,6 +5,8 @@ import XCTest
 /// Every operator against torch's own results, and through the wheel's gate against the fast one.
 final class OperatorTests: XCTestCase {
     private static let dtypes = ["float32", "float64"]
+    /// LibTorch has two kernels, for a number and for a tensor, that differ in the last bit.
+    private static let roundedOtherwise = ["power-number"]
 
     private func inputs(_ dtype: String) throws -> OperatorInputs {
         try OperatorInputs(try FixtureFile("operators.safetensors").tensors(under: "\(dtype)/input/"))
@@ -45,7 +47,11 @@ final class OperatorTests: XCTestCase {
             for operatorCase in operatorCases {
                 let fast = withGate(.fast) { operatorCase.run(inputs) }
                 let stable = withGate(.stable) { operatorCase.run(inputs) }
-                assertIdentical(stable, fast, "\(dtype) \(operatorCase.name)")
+                if OperatorTests.roundedOtherwise.contains(operatorCase.name) {
+                    assertClose(stable, fast, rtol: dtype == "float32" ? 2e-7 : 4e-16, atol: 0, operatorCase.name)
+                } else {
+                    assertIdentical(stable, fast, "\(dtype) \(operatorCase.name)")
+                }
             }
         }
     }

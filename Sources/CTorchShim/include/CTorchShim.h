@@ -68,6 +68,8 @@ int32_t fop_generator_default(const char* device, struct AtenGeneratorOpaque** r
 
 /// Makes the C allocator keep large freed blocks instead of returning them to the kernel.
 void fop_keep_freed_memory(void);
+/// How many bytes the C allocator has handed out and not got back: for tests of leaks.
+int64_t fop_allocated_bytes(void);
 const char* fop_torch_version(void);
 int32_t fop_set_num_threads(int32_t count);
 int32_t fop_get_num_threads(void);

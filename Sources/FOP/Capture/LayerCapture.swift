@@ -32,11 +32,11 @@ final class LayerCapture: LayerObserver {
 
     /// Back-propagates `loss` through all taps.
     /// - Returns: the gradients of `others`, nil for those without a part in the loss.
-    func backPropagate(_ loss: Tensor, others: [Parameter]) -> [Tensor?] {
+    func backPropagate(_ loss: Tensor, others: [Tensor]) -> [Tensor?] {
         preconditioner.beginMicroBatch()
         isCollecting = true
         defer { isCollecting = false }
-        let inputs = [anchor.tensor] + others.map(\.value)
+        let inputs = [anchor.tensor] + others
         return Array(gradients(of: [loss], withRespectTo: inputs).dropFirst())
     }
 }

@@ -20,18 +20,15 @@ public final class FOP: Optimizer {
     public var learningRate: Double
     /// What was set at the start.
     public let options: FOPOptions
-    /// How many steps changed the parameters.
-    public private(set) var stepCount = 0
-    /// How many steps were left out because loss, gradients or statistics were not finite.
-    public private(set) var skippedStepCount = 0
 
     let layers: [LayerBlock]
-    private let capture: LayerCapture
     let preconditioner: FisherPreconditioner
     var fallback: FallbackUpdate
-    private var momenta: [[Tensor]]
+    /// The momentum of each layer's parameters; none where the momentum is 0.
+    var momenta: [[Tensor]]
+    var counter = StepCounter()
+    private let capture: LayerCapture
     private var lossesFinite: Tensor?
-    private var skippedInARow = 0
 
     /// - Parameters:
     ///   - model: its layers are observed from now on, until the optimizer goes.
@@ -52,7 +49,9 @@ public final class FOP: Optimizer {
         let covered = Set(layers.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
         fallback = FallbackUpdate(
             model.namedParameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }, options: options)
-        momenta = layers.map { $0.parameters.map { $0.parameter.value.detached().zerosLike() } }
+        momenta = layers.map { layer in
+            options.momentum == 0 ? [] : layer.parameters.map { $0.parameter.value.detached().zerosLike() }
+        }
     }
 
     /// The same with the most used options as arguments.
@@ -70,9 +69,9 @@ public final class FOP: Optimizer {
 
     public func backward(_ loss: Tensor) throws {
         let others = fallback.trainable
-        let gradients = capture.backPropagate(loss, others: others.map(\.parameter))
+        let gradients = capture.backPropagate(loss, others: fallback.values(others))
         withoutGradients {
-            fallback.add(gradients)
+            fallback.add(gradients, of: others)
             let isFinite = loss.detached().isFinite().all()
             lossesFinite = lossesFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
         }
@@ -108,38 +107,30 @@ public final class FOP: Optimizer {
         applyDecoupledWeightDecay(
             parameters, learningRate: learningRate, decay: options.weightDecay, foundInfinity: foundInfinity)
         applySGD(
-            parameters, gradients: steps, buffers: options.momentum == 0 ? [] : buffers, learningRate: learningRate,
+            parameters, gradients: steps, buffers: buffers, learningRate: learningRate,
             momentum: options.momentum, foundInfinity: foundInfinity)
         fallback.apply(learningRate: learningRate, foundInfinity: foundInfinity)
     }
 
     private func count(_ isFinite: Tensor) throws -> StepOutcome {
-        guard isFinite.item(as: Bool.self) else {
-            skippedStepCount += 1
-            skippedInARow += 1
-            guard skippedInARow < options.maximumSkippedSteps else {
-                throw TorchError.invalidValue(
-                    """
-                    \(skippedInARow) steps in a row had a loss, gradients or statistics that are not finite: lower the learning rate \
-                    (now \(learningRate)), raise the damping (now \(options.curvature.damping)), or look at the data
-                    """)
-            }
-            return .skipped
-        }
-        stepCount += 1
-        skippedInARow = 0
-        return .applied
+        try counter.count(
+            isFinite: isFinite.item(as: Bool.self), limit: options.maximumSkippedSteps,
+            what: "a loss, gradients or statistics",
+            advice: """
+                lower the learning rate (now \(learningRate)), raise the damping (now \(options.curvature.damping))
+                """)
     }
+
+    /// How many steps changed the parameters.
+    public var stepCount: Int { counter.applied }
+    /// How many steps were left out because loss, gradients or statistics were not finite.
+    public var skippedStepCount: Int { counter.skipped }
+    /// How the factors' inverses were obtained so far: anything but Cholesky asks for more damping.
+    public var inverseOutcomes: [InverseOutcome: Int] { preconditioner.inverseOutcomes }
 
     public func discardGradients() {
         preconditioner.discard()
         fallback.discard()
         lossesFinite = nil
     }
-
-    // MARK: State
-
-    public var state: [String: Tensor] { [:] }
-
-    public func load(_ state: [String: Tensor]) throws {}
 }

@@ -3,43 +3,40 @@ import Torch
 
 /// Updates the parameters that no Fisher block stands for.
 struct FallbackUpdate {
-    /// All of them, also frozen ones: they can be unfrozen later.
-    let parameters: [(name: String, parameter: Parameter)]
     private let options: FOPOptions
-    private var gathered: [ObjectIdentifier: Tensor] = [:]
-    private(set) var buffers: [String: [String: Tensor]] = [:]
+    private var store: GradientStore
+    private var buffers: [String: [String: Tensor]] = [:]
 
+    /// - Parameter parameters: all of them, also frozen ones: they can be unfrozen later.
     init(_ parameters: [(name: String, parameter: Parameter)], options: FOPOptions) {
-        self.parameters = parameters
+        store = GradientStore(parameters)
         self.options = options
     }
 
-    /// Those that train at the moment.
-    var trainable: [(name: String, parameter: Parameter)] { parameters.filter(\.parameter.requiresGradient) }
+    /// The parameters with their names.
+    var parameters: [(name: String, parameter: Parameter)] { store.parameters }
 
-    /// Adds the gradients of ``trainable``, in their order.
-    mutating func add(_ new: [Tensor?]) {
-        for ((_, parameter), gradient) in zip(trainable, new) {
-            guard let gradient else { continue }
-            let id = ObjectIdentifier(parameter)
-            gathered[id] = gathered[id].map { $0 + gradient } ?? gradient
-        }
-    }
+    /// The indices of those that train at the moment.
+    var trainable: [Int] { store.trainable }
 
-    mutating func discard() { gathered = [:] }
+    /// The values of the parameters with these indices, as inputs of a backward pass.
+    func values(_ indices: [Int]) -> [Tensor] { store.values(indices) }
+
+    /// Adds gradients of the parameters with these indices.
+    mutating func add(_ gradients: [Tensor?], of indices: [Int]) { store.add(gradients, of: indices) }
+
+    mutating func discard() { store.discard() }
 
     /// Whether all gradients are finite; nil without any.
-    var gradientsAreFinite: Tensor? {
-        gathered.isEmpty ? nil : Tensor.stacked(gathered.values.map { $0.sum().to(.float64) }).sum().isFinite()
-    }
+    var gradientsAreFinite: Tensor? { store.areFinite }
 
     /// Updates what has a gradient, and lets go of the gradients; changes nothing where `foundInfinity` is 1.
     mutating func apply(learningRate: Double, foundInfinity: Tensor) {
-        let active = trainable.filter { gathered[ObjectIdentifier($0.parameter)] != nil }
-        let gradients = active.compactMap { gathered[ObjectIdentifier($0.parameter)] }
-        gathered = [:]
+        let taken = store.take()
+        let active = parameters.filter { taken[ObjectIdentifier($0.parameter)] != nil }
         guard !active.isEmpty else { return }
         let values = active.map(\.parameter.value)
+        let gradients = active.compactMap { taken[ObjectIdentifier($0.parameter)] }
         let rate = learningRate * options.fallback.learningRateScale
         switch options.fallback.rule {
         case .sgd:
@@ -49,25 +46,49 @@ struct FallbackUpdate {
                 values, gradients: gradients, buffers: options.momentum == 0 ? [] : buffer("momentum", active),
                 learningRate: rate, momentum: options.momentum, foundInfinity: foundInfinity)
         case .adamW(let betas, let epsilon):
-            let steps = buffer("step", active) { Tensor.zeros([], device: $0.device) }
             applyAdamW(
                 values, gradients: gradients, averages: buffer("average", active), squares: buffer("square", active),
-                steps: steps, learningRate: rate, betas: betas, epsilon: epsilon, weightDecay: options.weightDecay,
-                foundInfinity: foundInfinity)
+                steps: buffer("step", active), learningRate: rate, betas: betas, epsilon: epsilon,
+                weightDecay: options.weightDecay, foundInfinity: foundInfinity)
         }
     }
 
     /// One state tensor per parameter, made when first asked for.
-    private mutating func buffer(
-        _ kind: String, _ active: [(name: String, parameter: Parameter)],
-        make: (Tensor) -> Tensor = { $0.detached().zerosLike() }
-    ) -> [Tensor] {
+    private mutating func buffer(_ kind: String, _ active: [(name: String, parameter: Parameter)]) -> [Tensor] {
         active.map { name, parameter in
             if let existing = buffers[name]?[kind] { return existing }
-            let new = make(parameter.value)
+            let new = newBuffer(kind, parameter.value)
             buffers[name, default: [:]][kind] = new
             return new
         }
+    }
+
+    private func newBuffer(_ kind: String, _ value: Tensor) -> Tensor {
+        kind == "step" ? Tensor.zeros([], device: value.device) : value.detached().zerosLike()
+    }
+
+    // MARK: State
+
+    /// The buffers as `<parameter>.<buffer>`.
+    var state: [String: Tensor] {
+        var state: [String: Tensor] = [:]
+        for (name, kinds) in buffers {
+            for (kind, buffer) in kinds { state["\(name).\(kind)"] = buffer }
+        }
+        return state
+    }
+
+    /// The saved buffers, copied into new ones of the parameters' types and devices.
+    func read(_ reader: inout StateReader, prefix: String) throws -> [String: [String: Tensor]] {
+        var found: [String: [String: Tensor]] = [:]
+        for (name, parameter) in parameters {
+            for kind in ["momentum", "average", "square", "step"] where reader.has("\(prefix)\(name).\(kind)") {
+                let buffer = newBuffer(kind, parameter.value)
+                buffer.copy(from: try reader.tensor("\(prefix)\(name).\(kind)", shape: buffer.shape))
+                found[name, default: [:]][kind] = buffer
+            }
+        }
+        return found
     }
 
     mutating func load(_ buffers: [String: [String: Tensor]]) { self.buffers = buffers }

@@ -38,4 +38,7 @@ extension Tensor {
         leaf.setRequiresGradient(required)
         return leaf
     }
+
+    /// How many handles and graphs refer to the tensor: for tests of leaks, as ``liveCount`` is.
+    public var referenceCount: Int { Int(fop_use_count(handle)) }
 }

@@ -10,6 +10,7 @@ public final class GELU: Module, Layer {
     /// How P is computed.
     public let approximation: GELUApproximation
 
+    /// The exact function by default.
     public init(approximation: GELUApproximation = .none) {
         self.approximation = approximation
         super.init()
@@ -38,6 +39,7 @@ public final class LeakyReLU: Module, Layer {
     /// What negative inputs are multiplied with.
     public let negativeSlope: Double
 
+    /// A layer of the given slope.
     public init(negativeSlope: Double = 0.01) {
         self.negativeSlope = negativeSlope
         super.init()
@@ -51,6 +53,7 @@ public final class ELU: Module, Layer {
     /// Minus the limit for very negative inputs.
     public let alpha: Double
 
+    /// A layer of the given limit.
     public init(alpha: Double = 1) {
         self.alpha = alpha
         super.init()
@@ -66,6 +69,7 @@ public final class Softplus: Module, Layer {
     /// Where the function is taken for linear.
     public let threshold: Double
 
+    /// A layer of the given bend.
     public init(beta: Double = 1, threshold: Double = 20) {
         self.beta = beta
         self.threshold = threshold
@@ -85,6 +89,7 @@ public final class Softmax: Module, Layer {
     /// The dimension that sums to one.
     public let dimension: Int
 
+    /// Along the last dimension by default.
     public init(_ dimension: Int = -1) {
         self.dimension = dimension
         super.init()

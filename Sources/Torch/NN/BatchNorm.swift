@@ -1,7 +1,10 @@
 import TorchCore
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, the statistics per channel over batch and positions: N x channels
-/// x …. In evaluation the statistics are moving averages of those seen in training.
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, the statistics per channel over batch and positions:
+/// N x channels x …, of any number of dimensions.
+///
+/// In training the variance is the biased one, and the moving averages take up the share `momentum` of the batch's mean
+/// and unbiased variance; in evaluation they take the statistics' place.
 public final class BatchNorm: Module, Layer {
     /// The scale of each channel.
     public let weight: Parameter?

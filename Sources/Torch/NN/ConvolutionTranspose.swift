@@ -1,7 +1,7 @@
 import TorchCore
 
-/// What a transposed convolution of one, two or three dimensions has in common: it computes what the gradient of a convolution
-/// with respect to its input would be, and so makes pictures larger.
+/// What a transposed convolution of one, two or three dimensions has in common: it computes what the gradient of a
+/// convolution with respect to its input would be, and so makes pictures larger.
 ///
 /// Along each dimension `outputs = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + outputPadding + 1`.
 open class ConvolutionTranspose: Module, Layer {

@@ -5,6 +5,7 @@ public final class Flatten: Module, Layer {
     /// The first and the last dimension that are joined.
     public let start, end: Int
 
+    /// By default all but the batch's dimension.
     public init(from start: Int = 1, to end: Int = -1) {
         self.start = start
         self.end = end

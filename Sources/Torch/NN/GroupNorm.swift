@@ -4,8 +4,8 @@ private enum Op {
     static let groupNorm = Operator("aten::native_group_norm")
 }
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, the statistics over each example's groups of channels:
-/// N x channels x ….
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and (biased) variance over
+/// each example's groups of channels: N x channels x ….
 public final class GroupNorm: Module, Layer {
     /// Into how many groups the channels are divided.
     public let groups: Int
@@ -38,8 +38,9 @@ public final class GroupNorm: Module, Layer {
                 shape.count >= 2, of: "GroupNorm",
                 "Expected at least 2 dimensions for input tensor but received \(shape.count)")
         else { return .undefined }
-        // The operator takes the channels first or last in memory, nothing between.
-        let dense = input.isContiguous ? input : input.contiguous(shape.count == 4 ? .channelsLast : .contiguous)
+        // Operators on devices read memory as channels first; the processor's knows channels last as well.
+        let channelsLast = shape.count == 4 && input.device.kind == .cpu && !input.isContiguous
+        let dense = input.contiguous(channelsLast ? .channelsLast : .contiguous)
         let (output, mean, inverse) = call3(Op.groupNorm, file: #fileID, line: #line) {
             $0.push(dense)
             $0.push(weight?.value)

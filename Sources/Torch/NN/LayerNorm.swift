@@ -4,7 +4,8 @@ private enum Op {
     static let layerNorm = Operator("aten::native_layer_norm")
 }
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, the statistics over the last dimensions of each example.
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and (biased) variance over the last dimensions of
+/// each example.
 public final class LayerNorm: Module, Layer {
     /// The sizes of the last dimensions, over which is normalised.
     public let shape: [Int]

@@ -5,7 +5,8 @@ private enum Op {
 }
 
 extension Module {
-    /// Moves all parameters and buffers to a device. The objects stay, their values are new: do it before making an optimizer.
+    /// Moves all parameters and buffers to a device. The objects stay, their values are new: do it before making an
+    /// optimizer.
     @discardableResult public func to(_ device: Device) -> Self { convert { $0.to(device) } }
 
     /// Converts all parameters and buffers that hold real numbers to a type, such as `.float64`.
@@ -14,8 +15,8 @@ extension Module {
     }
 
     /// Puts the elements of parameters and buffers in another order in memory: of those with four dimensions for
-    /// `.channelsLast`, with five for `.channelsLast3d`, of all for `.contiguous`. Convolutions follow their weights, and
-    /// are fastest on CPUs with channels last.
+    /// `.channelsLast`, with five for `.channelsLast3d`, of all for `.contiguous`. Convolutions follow their weights,
+    /// and are fastest with channels last.
     @discardableResult public func to(memoryFormat format: MemoryFormat) -> Self {
         convert { tensor in
             switch (format, tensor.rank) {

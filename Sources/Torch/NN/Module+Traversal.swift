@@ -42,7 +42,9 @@ extension Module {
         var seen = Set<ObjectIdentifier>()
         return namedModules.flatMap { prefix, module in
             module.children.compactMap { child, part in
-                guard case .buffer(let buffer) = part, seen.insert(ObjectIdentifier(buffer)).inserted else { return nil }
+                guard case .buffer(let buffer) = part, seen.insert(ObjectIdentifier(buffer)).inserted else {
+                    return nil
+                }
                 return (join(prefix, child), buffer)
             }
         }
@@ -59,8 +61,8 @@ extension Module {
     }
 }
 
-/// A dot goes between, unless the prefix ends in an underscore: so a module within can give its parts names like torch's
-/// `in_proj_weight`.
+/// A dot goes between, unless the prefix ends in an underscore: so the parts of a module within can have names like
+/// torch's `in_proj_weight`.
 private func join(_ prefix: String, _ name: String) -> String {
     prefix.isEmpty || prefix.hasSuffix("_") ? prefix + name : "\(prefix).\(name)"
 }

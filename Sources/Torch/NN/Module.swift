@@ -2,9 +2,9 @@ import TorchCore
 
 /// A part of a model: it owns parameters, buffers and other modules, and finds them by itself.
 ///
-/// Subclass it, keep the parts in stored properties (also arrays, optionals and dictionaries of them) and they have the names that torch
-/// gives them: property names joined by dots, array indices as numbers. Prefix a property with an underscore to drop the
-/// underscore from the name. Names can be changed by overriding ``children``.
+/// Subclass it, keep the parts in stored properties (also arrays, optionals and dictionaries of them), and they have the
+/// names that torch gives them: property names joined by dots, array indices as numbers. An underscore at the beginning of
+/// a property's name is dropped. Names can be changed by overriding ``children``.
 open class Module {
     /// Whether the module behaves as in training: dropout drops, batch normalisation uses the batch's statistics.
     /// Set it for a whole model with ``train(_:)``.
@@ -13,6 +13,7 @@ open class Module {
     /// Who wants this layer's inputs and output gradients: an optimizer that preconditions it. Set by the optimizer.
     public weak var observer: (any LayerObserver)?
 
+    /// A module in training mode, without an observer.
     public init() {
         // Layers are the first thing that a program makes: the fast gate and the allocator are set up here.
         TorchRuntime.start()
@@ -45,8 +46,8 @@ public protocol Layer: Module {
 
 /// Receives what passes through layers. Implemented by optimizers that need more than weight gradients.
 public protocol LayerObserver: AnyObject {
-    /// Called by a layer with its input and its output before any non-linearity; returns what the layer is to return, usually the
-    /// output with a ``GradientAnchor`` tap on it.
+    /// Called by a layer with its input and its output before any non-linearity; returns what the layer is to return,
+    /// usually the output with a ``GradientAnchor`` tap on it.
     /// - Parameter context: what else the layer can tell, such as the statistics a normalisation used.
     func observe(_ layer: Module, input: Tensor, output: Tensor, context: LayerContext) -> Tensor
 }
@@ -55,8 +56,8 @@ public protocol LayerObserver: AnyObject {
 public enum LayerContext {
     case none
     /// The mean and the inverse standard deviation that a normalisation subtracted and multiplied with: per channel
-    /// (``BatchNorm``), N x groups (``GroupNorm``), or the input's shape with 1 for the normalised dimensions (``LayerNorm``,
-    /// ``RMSNorm``, whose mean is 0).
+    /// (``BatchNorm``), N x groups (``GroupNorm``), or the input's shape with 1 for the normalised dimensions
+    /// (``LayerNorm``, and ``RMSNorm``, whose mean is 0).
     case normalization(mean: Tensor, inverseStandardDeviation: Tensor)
 }
 

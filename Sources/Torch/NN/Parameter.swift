@@ -28,5 +28,6 @@ public final class Buffer: @unchecked Sendable {
     /// The value.
     public var value: Tensor
 
+    /// - Parameter value: taken as it is, not copied.
     public init(_ value: Tensor) { self.value = value }
 }

@@ -124,11 +124,12 @@ public final class AvgPool1d: Module, Layer {
     }
 }
 
-/// Means over windows chosen so that the output is channels x height x width of the given size: 1 x 1 is global pooling.
+/// Means over windows chosen so that each channel comes out with the given height and width: 1 x 1 is global pooling.
 public final class AdaptiveAvgPool2d: Module, Layer {
     /// Height and width of the output.
     public let size: [Int]
 
+    /// An output of the given height and width.
     public init(_ height: Int, _ width: Int) {
         size = [height, width]
         super.init()
@@ -145,6 +146,7 @@ public final class AdaptiveAvgPool1d: Module, Layer {
     /// The length of the output.
     public let size: Int
 
+    /// An output of the given length.
     public init(_ size: Int) {
         self.size = size
         super.init()

@@ -5,11 +5,13 @@ public final class Sequential: Module, Layer {
     /// The layers in their order.
     public let layers: [any Layer]
 
+    /// Layers from a list.
     public init(_ layers: [any Layer]) {
         self.layers = layers
         super.init()
     }
 
+    /// The layers as they are written down.
     public convenience init(_ layers: any Layer...) { self.init(layers) }
 
     public override var children: [(name: String, part: ModulePart)] {
@@ -26,6 +28,7 @@ public final class Residual: Module, Layer {
     /// What the input passes through beside the body, where shapes differ.
     public let shortcut: (any Layer)?
 
+    /// A body with what stands beside it.
     public init(_ body: any Layer, shortcut: (any Layer)? = nil) {
         self.body = body
         self.shortcut = shortcut

@@ -10,8 +10,8 @@ private enum Op {
 }
 
 extension Tensor {
-    /// The largest element under each position of a window: over N x channels x length with one number per argument, over
-    /// N x channels x height x width with two.
+    /// The largest element under each position of a window: over N x channels x length with one number per argument,
+    /// over N x channels x height x width with two.
     /// - Parameters:
     ///   - stride: how far apart the positions are; the kernel's size by default.
     ///   - padding: how many positions of minus infinity are put around.

@@ -44,6 +44,9 @@ public enum TorchRuntime {
         }
     }
 
+    /// How many bytes the C allocator has handed out and not got back, LibTorch's and others': for tests of leaks.
+    public static var allocatedBytes: Int { Int(fop_allocated_bytes()) }
+
     /// How many CUDA devices this LibTorch can reach. The first call loads its CUDA libraries if they are there.
     public static var cudaDeviceCount: Int {
         Device.loadLibraries(for: .cuda)

@@ -203,7 +203,14 @@ extension Tensor {
     func withNumber(
         _ op: Operator, _ tensorOp: Operator, _ value: Double, _ file: StaticString, _ line: UInt
     ) -> Tensor {
-        guard OperatorGate.current.takesNumbers else { return binary(tensorOp, number(value), file, line) }
+        guard OperatorGate.current.takesNumbers else {
+            // Two half-precision tensors without dimensions would round the number first.
+            guard rank == 0, dtype == .float16 || dtype == .bfloat16 else {
+                return binary(tensorOp, number(value), file, line)
+            }
+            return reshaped([1], file: file, line: line).withNumber(op, tensorOp, value, file, line)
+                .reshaped([], file: file, line: line)
+        }
         return call(op, file: file, line: line) {
             $0.push(self)
             $0.pushNumber(value)

@@ -14,7 +14,7 @@ private enum Op {
     static let product = Operator("aten::prod")
     static let variance = Operator("aten::var", "dim")
     static let deviation = Operator("aten::std", "dim")
-    static let norm = Operator("aten::frobenius_norm", "dim")
+    static let norm = Operator("aten::linalg_norm")
     static let trace = Operator("aten::trace")
 }
 
@@ -157,12 +157,14 @@ extension Tensor {
 
     /// The square root of the sum of squares over some dimensions, or all.
     public func norm(
-        _ dimensions: [Int] = [], keepingDimensions: Bool = false, file: StaticString = #fileID, line: UInt = #line
+        _ dimensions: [Int]? = nil, keepingDimensions: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         call(Op.norm, file: file, line: line) {
             $0.push(self)
+            $0.pushNone()
             $0.push(dimensions)
             $0.push(keepingDimensions)
+            $0.pushNone()
         }
     }
 

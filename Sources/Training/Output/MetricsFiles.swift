@@ -6,7 +6,7 @@ final class MetricsFiles {
     private let jsonLines: OutputFile
 
     /// The columns: their names, and the texts of their numbers.
-    private static let columns: [(name: String, number: (EpochRecord) -> MetricsNumber)] = [
+    private static let columns: [(name: String, number: @Sendable (EpochRecord) -> MetricsNumber)] = [
         ("epoch", { .whole($0.epoch) }),
         ("steps", { .whole($0.steps) }),
         ("train_loss", { .real($0.trainLoss) }),

@@ -42,9 +42,9 @@ public final class TrainingRun {
     public func run(
         isStopped: () -> Bool = { false }, report: (TrainingEvent) throws -> Void = { _ in }
     ) throws -> Trainer.End {
-        let settings = trainer.session.settings
+        let settings = try JSONText.encode(trainer.session.settings)
         logger.info("\(command(of: record))")
-        logger.info("settings: \(try JSONText.encode(settings))")
+        logger.info("settings: \(settings)")
         do {
             let end = try trainer.run(isStopped: isStopped) { event in
                 try keep(event)
@@ -71,8 +71,10 @@ public final class TrainingRun {
             isSaved = false
             logSkips()
             logger.trace(
-                "epoch \(step.epoch), step \(step.step) of \(step.steps): mean loss \(step.loss ?? .nan), "
-                    + "learning rate \(trainer.session.optimizer.learningRate)")
+                """
+                epoch \(step.epoch), step \(step.step) of \(step.steps): mean loss \(step.loss ?? .nan), learning rate \
+                \(trainer.session.optimizer.learningRate)
+                """)
         case .evaluating(let epoch):
             logger.debug("epoch \(epoch): evaluating")
         case .epoch(let epoch, let isBest):

@@ -16,6 +16,8 @@ public final class TrainingSession {
     public let train: DataLoader
     /// The test images.
     public let test: DataLoader
+    /// What the learning rate is multiplied with in each step, from 0 over the whole run.
+    public let schedule: Schedule
 
     /// Loads the data and makes the rest. Sets the number of threads, and seeds ``Torch/Generator/default``.
     /// - Throws: ``TrainingError``, ``Datasets/DatasetError``, ``TorchCore/TorchError/deviceUnavailable(_:)``.
@@ -34,12 +36,10 @@ public final class TrainingSession {
             evaluating: test, batchSize: min(max(settings.batchSize, 256), 2048), channelsLast: channelsLast)
         model = try settings.makeModel(for: train, probing: self.train, device: device)
         optimizer = try settings.optimizer.makeOptimizer(for: model)
+        schedule = try settings.schedule.schedule(stepsPerEpoch: self.train.batchCount, epochs: settings.epochs)
         self.settings = settings
     }
 
     /// The learning rate of a step, from 0 over the whole run.
-    public func learningRate(step: Int) -> Double {
-        settings.optimizer.learningRate
-            * settings.schedule.factor(step: step, stepsPerEpoch: train.batchCount, epochs: settings.epochs)
-    }
+    public func learningRate(step: Int) -> Double { settings.optimizer.learningRate * schedule(step) }
 }

@@ -1,14 +1,12 @@
-import Glibc
-
 /// How the learning rate changes over a run.
 public struct ScheduleSettings: Codable, Equatable, Sendable {
     /// The course after the warm-up.
     public enum Shape: String, CaseIterable, Codable, Sendable {
         /// Always the learning rate.
         case constant
-        /// Half a cosine from the learning rate to 0 at the end of the last epoch.
+        /// Along half a cosine from the learning rate to 0 at the end of the last epoch.
         case cosine
-        /// A straight line from the learning rate to 0 at the end of the last epoch.
+        /// Along a straight line from the learning rate to 0 at the end of the last epoch.
         case linear
         /// The learning rate times the decay factor to the power of the number of decays so far.
         case step

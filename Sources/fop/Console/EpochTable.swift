@@ -2,11 +2,11 @@ import Training
 
 /// The table with a row per epoch.
 enum EpochTable {
-    private static let columns: [(title: String, width: Int, text: (EpochRecord) -> String)] = [
+    private static let columns: [(title: String, width: Int, text: @Sendable (EpochRecord) -> String)] = [
         ("epoch", 5, { "\($0.epoch)" }),
         ("train loss", 10, { loss($0.trainLoss) }),
         ("test loss", 10, { loss($0.testLoss) }),
-        ("accuracy", 9, { NumberText.percent($0.testAccuracy) }),
+        ("test acc.", 9, { NumberText.percent($0.testAccuracy) }),
         ("learn. rate", 11, { NumberText.short($0.learningRate) }),
         ("seconds", 8, { NumberText.fixed($0.seconds, 1) }),
         ("examples/s", 10, { NumberText.grouped(Int($0.examplesPerSecond.rounded())) }),

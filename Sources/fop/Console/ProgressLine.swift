@@ -2,8 +2,9 @@ import Training
 
 /// The line that shows where an epoch is: `epoch  3/30 [#####-----]  52% loss 0.4321 5,421 ex/s 0:03 left`.
 enum ProgressLine {
-    /// A step's line, in at most `width` characters: what does not fit is left out from the end, the bar first.
-    static func text(_ step: StepReport, width: Int) -> String {
+    /// A step's line in at most `width` characters: what does not fit is left out, the bar first, then from the end.
+    /// - Parameter width: nil for a line that is not overwritten: as long as it gets, without a bar.
+    static func text(_ step: StepReport, width: Int?) -> String {
         let share = Double(step.step) / Double(max(step.steps, 1))
         let total = "\(step.epochs)"
         let head = "epoch \(padded("\(step.epoch)", total.count))/\(total)"
@@ -12,6 +13,7 @@ enum ProgressLine {
         if step.skippedSteps > 0 { details.append("\(step.skippedSteps) skipped") }
         details.append("\(NumberText.grouped(Int(step.examplesPerSecond.rounded()))) ex/s")
         details.append("\(NumberText.clock(seconds: step.secondsLeft)) left")
+        guard let width else { return ([head] + details).joined(separator: " ") }
         // The last column stays free: some terminals would go on to the next line.
         let room = width - 1
         let length = head.count + details.reduce(0) { $0 + $1.count + 1 }

@@ -18,8 +18,11 @@ final class TrainingConsole {
         case .step(let step):
             // At most ten times a second on a terminal; elsewhere only where an epoch takes long.
             guard isDue(after: terminal.isInteractive ? .milliseconds(100) : .seconds(15)) else { return }
-            let line = ProgressLine.text(step, width: terminal.isInteractive ? terminal.width : 200)
-            terminal.isInteractive ? terminal.draw(line) : terminal.print(line)
+            if terminal.isInteractive {
+                terminal.draw(ProgressLine.text(step, width: terminal.width))
+            } else {
+                terminal.print(ProgressLine.text(step, width: nil))
+            }
         case .evaluating(let epoch):
             terminal.draw(ProgressLine.evaluating(epoch: epoch, epochs: epochs, width: terminal.width))
         case .epoch(let record, _):

@@ -4,6 +4,7 @@ import Training
 /// What only FOP and K-FAC have.
 struct CurvatureOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: """
             What is added to the Fisher blocks (default: \(NumberText.short(standard.damping))). Larger is safer and nearer to plain \
             gradient descent.
@@ -11,6 +12,7 @@ struct CurvatureOptions: ParsableArguments {
     var damping: Double?
 
     @Option(
+        parsing: .unconditional,
         help: """
             The trust region: a step is shortened to keep the estimated change of the outputs below it; a number or none \
             (default: \(standard.klClip.map { NumberText.short($0) } ?? "none")).
@@ -18,17 +20,20 @@ struct CurvatureOptions: ParsableArguments {
     var klClip: String?
 
     @Option(
+        parsing: .unconditional,
         help: "Steps between updates of the factors; a number or auto, which goes by the batch size (default: auto).")
     var factorInterval: String?
 
-    @Option(help: "Steps between inversions of the factors; a number or auto (default: auto).")
+    @Option(parsing: .unconditional, help: "Steps between inversions of the factors; a number or auto (default: auto).")
     var inverseInterval: String?
 
     @Option(
+        parsing: .unconditional,
         help: "The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).")
     var emaDecay: Double?
 
     @Option(
+        parsing: .unconditional,
         help: """
             The weight of the part of the halves' difference that is Fisher-orthogonal to their mean: paper (its formula), \
             zero or a number (default: paper).

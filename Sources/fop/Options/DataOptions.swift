@@ -17,6 +17,7 @@ struct DataOptions: ParsableArguments {
     var data: String?
 
     @Option(
+        parsing: .unconditional,
         help: "Use the first training images only, and at most as many test images (default: all).")
     var examples: Int?
 

@@ -6,7 +6,7 @@ struct MachineOptions: ParsableArguments {
     @Option(help: "cpu, cuda or cuda:N (default: cpu).")
     var device: String?
 
-    @Option(help: "Threads on the CPU (default: as LibTorch finds, see fop info).")
+    @Option(parsing: .unconditional, help: "Threads on the CPU (default: as LibTorch finds, see fop info).")
     var threads: Int?
 
     func fill(_ request: inout TrainingRequest) {

@@ -7,16 +7,17 @@ struct OptimizerOptions: ParsableArguments {
     var optimizer: String?
 
     @Option(
+        parsing: .unconditional,
         help: """
             The learning rate that the schedule starts from (default: \(defaults(\.learningRate)); for batches of about \
             2048).
             """)
     var learningRate: Double?
 
-    @Option(help: "The momentum; adamw's first beta (default: 0.9).")
+    @Option(parsing: .unconditional, help: "The momentum; adamw's first beta (default: 0.9).")
     var momentum: Double?
 
-    @Option(help: "The weight decay; decoupled but for sgd (default: \(defaults(\.weightDecay))).")
+    @Option(parsing: .unconditional, help: "The weight decay; decoupled but for sgd (default: \(defaults(\.weightDecay))).")
     var weightDecay: Double?
 
     @Option(
@@ -26,13 +27,13 @@ struct OptimizerOptions: ParsableArguments {
             """)
     var schedule: String?
 
-    @Option(help: "Epochs, or a part of one, over which the learning rate rises at the start (default: 0).")
+    @Option(parsing: .unconditional, help: "Epochs, or a part of one, over which the learning rate rises at the start (default: 0).")
     var warmup: Double?
 
-    @Option(help: "step: epochs between decays (default: a third of --epochs).")
+    @Option(parsing: .unconditional, help: "step: epochs between decays (default: a third of --epochs).")
     var decayEpochs: Int?
 
-    @Option(help: "step: what each decay multiplies the learning rate with (default: 0.1).")
+    @Option(parsing: .unconditional, help: "step: what each decay multiplies the learning rate with (default: 0.1).")
     var decayFactor: Double?
 
     func fill(_ request: inout TrainingRequest) {

@@ -16,7 +16,7 @@ struct OutputOptions: ParsableArguments {
             """, completion: .file())
     var resume: String?
 
-    @Option(help: "Epochs between checkpoints (default: 1). One is always saved at the end.")
+    @Option(parsing: .unconditional, help: "Epochs between checkpoints (default: 1). One is always saved at the end.")
     var checkpointEvery: Int?
 
     @Option(

@@ -72,7 +72,8 @@ final class LayerObserverTests: XCTestCase {
         recorder.seen = []
         let others = randomTensor([2, 5, 6])
         _ = attention(query: randomTensor([2, 3, 6]), key: others, value: others)
-        XCTAssertTrue(recorder.seen.map(\.layer).elementsEqual([attention.inputProjection, attention.outputProjection], by: ===))
+        let projections = [attention.inputProjection, attention.outputProjection]
+        XCTAssertTrue(recorder.seen.map(\.layer).elementsEqual(projections, by: ===))
         XCTAssertEqual(recorder.seen.first?.input.shape, [2, 13, 6])
     }
 

@@ -6,7 +6,8 @@ final class ModuleConversionTests: XCTestCase {
     private func model() -> Sequential {
         Sequential(
             Conv2d(1, 4, kernel: 3, generator: Generator(seed: 1)), BatchNorm(4), ReLU(),
-            Conv2d(4, 5, kernel: 1, generator: Generator(seed: 2)), Conv2d(5, 6, kernel: 3, generator: Generator(seed: 3)),
+            Conv2d(4, 5, kernel: 1, generator: Generator(seed: 2)),
+            Conv2d(5, 6, kernel: 3, generator: Generator(seed: 3)),
             AdaptiveAvgPool2d(1), Flatten(), Linear(6, 2, generator: Generator(seed: 4)))
     }
 

@@ -112,8 +112,8 @@ extension Parameter {
 }
 
 extension Initializer {
-    /// What torch's linear layers and convolutions draw their weights from: U(-1/sqrt(fan in), 1/sqrt(fan in)), the bound
-    /// computed in torch's way, so that not even rounding differs.
+    /// What torch's linear layers and convolutions draw their weights from: U(-1/sqrt(fan in), 1/sqrt(fan in)), the
+    /// bound computed in torch's way, so that not even rounding differs.
     static let layerWeight = Initializer.kaimingUniform(
         fan: .in, nonlinearity: .leakyReLU(negativeSlope: 5.0.squareRoot()))
 

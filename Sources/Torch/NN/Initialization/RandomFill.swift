@@ -40,13 +40,14 @@ struct RandomFill {
         return (shape[1] * kernel, shape[0] * kernel)
     }
 
-    /// Draws normal numbers again until they fit; where most would not fit, draws uniform ones and accepts each with the
-    /// probability that the density gives.
+    /// Draws normal numbers again until they fit; where most would not fit, draws uniform ones and accepts each with
+    /// the probability that the density gives.
     func truncatedNormal(_ mean: Double, _ deviation: Double, _ low: Double, _ high: Double) {
         guard
             checkArgument(
                 low < high && deviation > 0, of: "Initializer",
-                "a normal distribution of deviation \(deviation) cannot be cut to [\(low), \(high)]", file: file, line: line)
+                "a normal distribution of deviation \(deviation) cannot be cut to [\(low), \(high)]", file: file,
+                line: line)
         else { return }
         func cumulative(_ x: Double) -> Double { (1 + erf(x / 2.0.squareRoot())) / 2 }
         let share = cumulative((high - mean) / deviation) - cumulative((low - mean) / deviation)
@@ -99,7 +100,8 @@ struct RandomFill {
         guard
             checkArgument(
                 shape.count >= 2, of: "Initializer",
-                "Only tensors with 2 or more dimensions are supported, the shape is \(shape)", file: file, line: line)
+                "Only tensors with 2 or more dimensions are supported, the shape is \(shape)", file: file,
+                line: line)
         else { return }
         guard tensor.count > 0 else { return }
         let (rows, columns) = (shape[0], tensor.count / shape[0])

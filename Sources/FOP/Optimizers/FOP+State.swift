@@ -1,0 +1,56 @@
+import FOPCore
+import Torch
+
+/// Names in a saved state: `<layer>.input_factor` and the like under `curvature.`, `<parameter>` under `momentum.`,
+/// `<parameter>.<buffer>` under `fallback.`.
+extension FOP {
+    /// Counts, curvature, momentum and the fallback's buffers.
+    public var state: [String: Tensor] { state(includingCurvature: true) }
+
+    /// ``state`` with or without factors and inverses, which are most of it. Without them the first step after loading estimates the
+    /// curvature anew, so that the run goes on well but not bit for bit.
+    public func state(includingCurvature: Bool) -> [String: Tensor] {
+        var state = counter.state
+        state["learning_rate"] = Tensor(learningRate)
+        let curvature = preconditioner.state(names: layers.map(\.name), includingCurvature: includingCurvature)
+        for (name, tensor) in curvature { state["curvature.\(name)"] = tensor }
+        for (name, tensor) in namedMomenta { state["momentum.\(name)"] = tensor }
+        for (name, tensor) in fallback.state { state["fallback.\(name)"] = tensor }
+        return state
+    }
+
+    /// Goes on from a saved ``state``, of any type and on any device.
+    public func load(_ state: [String: Tensor]) throws {
+        var reader = StateReader(state)
+        let newCounter = try StepCounter(&reader)
+        let newRate = try reader.number("learning_rate")
+        let newCurvature = try readCurvature(&reader, state)
+        let newMomenta = try namedMomenta.map { name, tensor in
+            try reader.tensor("momentum.\(name)", shape: tensor.shape)
+        }
+        let newFallback = try fallback.read(&reader, prefix: "fallback.")
+        try reader.finish()
+        discardGradients()
+        counter = newCounter
+        learningRate = newRate
+        preconditioner.load(newCurvature, names: layers.map(\.name))
+        for ((_, buffer), saved) in zip(namedMomenta, newMomenta) { buffer.copy(from: saved) }
+        fallback.load(newFallback)
+    }
+
+    private var namedMomenta: [(name: String, buffer: Tensor)] {
+        zip(layers, momenta).flatMap { layer, buffers in zip(layer.parameters.map(\.name), buffers) }
+            .map { (name: $0, buffer: $1) }
+    }
+
+    /// Factors and inverses can be missing, all of them or those of layers that nothing has passed through.
+    private func readCurvature(_ reader: inout StateReader, _ state: [String: Tensor]) throws -> [String: Tensor] {
+        var found: [String: Tensor] = [:]
+        let shapes = preconditioner.stateShapes(names: layers.map(\.name))
+        for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+            guard name == "counters" || reader.has("curvature.\(name)") else { continue }
+            found[name] = try reader.tensor("curvature.\(name)", shape: shape)
+        }
+        return found
+    }
+}
