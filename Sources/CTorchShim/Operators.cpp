@@ -13,7 +13,8 @@
 namespace {
 
 enum class Kind : uint8_t {
-    tensor, integer, floating, boolean, number, dtype, device, layout, format, string, generator, list, optional, nothing
+    tensor, integer, floating, boolean, number, dtype, device, layout, format, string, generator, list, optional,
+    nothing
 };
 
 /// An argument's or a result's type, read from the schema once.
@@ -176,6 +177,15 @@ struct AtenOperatorEntry {
     c10::OperatorHandle op;
     std::vector<Type> arguments;
     std::vector<Type> returns;
+
+    /// Whether a caller that takes so many results off the stack leaves none behind that has to be freed.
+    bool is_enough(uint64_t results) const {
+        if (results > returns.size()) return false;
+        for (size_t i = results; i < returns.size(); ++i) {
+            if (returns[i].kind == Kind::tensor || returns[i].kind == Kind::list) return false;
+        }
+        return true;
+    }
 };
 
 namespace {
@@ -237,7 +247,7 @@ extern "C" int32_t fop_call_operator(
     AtenOperatorEntry** slot) {
     return fop::guarded([&] {
         const auto& entry = entry_in(slot, name, overload);
-        if (count != entry.arguments.size() || results != entry.returns.size()) {
+        if (count != entry.arguments.size() || !entry.is_enough(results)) {
             for (size_t i = 0; i < std::min<size_t>(count, entry.arguments.size()); ++i) {
                 discard_argument(entry.arguments[i], stack[i]);
             }

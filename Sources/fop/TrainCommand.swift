@@ -13,10 +13,14 @@ struct TrainCommand: ParsableCommand {
             metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log.
 
             EXAMPLES:
-              fop train --dataset shapes --model mlp --epochs 3      a first try, without data
-              fop train --target 90%                                 the residual network with FOP, to 90 %
-              fop train --optimizer sgd --learning-rate 0.2          a baseline
-              fop train --resume runs/20260131-235959-resnet-fop     go on with a run
+              A first try, without data:
+                fop train --dataset shapes --model mlp --epochs 3
+              The residual network with FOP, to 90 % test accuracy:
+                fop train --target 90%
+              A baseline:
+                fop train --optimizer sgd --learning-rate 0.2
+              Going on with a run:
+                fop train --resume runs/20260131-235959-resnet-fop
 
             Ctrl-C finishes the step, saves a checkpoint and says how to resume; once more ends at once. A resumed run gives bit \
             for bit what it would have given without the stop, on the same number of threads.
@@ -44,8 +48,8 @@ struct TrainCommand: ParsableCommand {
 
     func validate() throws {
         var problems: [String] = []
-        if Logger.Level(rawValue: output.logLevel) == nil {
-            problems.append("--log-level is \(output.logLevel): use \(choices(Logger.Level.allCases.map(\.rawValue)))")
+        if let text = output.logLevel, output.level == nil {
+            problems.append("--log-level is \(text): use \(choices(Logger.Level.allCases.map(\.rawValue)))")
         }
         // What a checkpoint says is not known yet.
         if output.resume == nil {
@@ -86,7 +90,7 @@ struct TrainCommand: ParsableCommand {
         if let path = checkpointPath { try trainer.restore(try Checkpoint(path: path), from: path) }
         let home = checkpointPath.map { RunDirectory(ofCheckpoint: $0) }
         let directory = output.output.map { RunDirectory($0) } ?? home ?? .fresh(for: settings)
-        let level = Logger.Level(rawValue: output.logLevel) ?? .info
+        let level = output.level ?? .info
         return try TrainingRun(
             trainer, in: directory, isResumed: directory == home, command: CommandLine.arguments, logLevel: level,
             echo: ConsoleLog(terminal, level: level))

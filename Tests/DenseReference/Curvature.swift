@@ -20,10 +20,8 @@ public enum ReferenceBlock: Sendable {
             }
         case .unitWise(let width):
             stride(from: 0, to: batch[0].gradient.count, by: width).map { start in
-                average(batch.map { example in
-                    let own = Array(example.gradient[start..<start + width])
-                    return .outer(own, own)
-                })
+                let own = batch.map { Array($0.gradient[start..<start + width]) }
+                return 1 / Double(batch.count) * sumOfSquares(own)
             }
         }
     }
@@ -70,22 +68,22 @@ private func inputFactor(_ batch: [[LayerExample.Position]], _ sharing: Referenc
         case .expand: batch.flatMap { $0.map(\.input) }
         case .reduce: batch.map { mean($0.map(\.input)) }
         }
-    return average(rows.map { .outer($0, $0) })
+    return 1 / Double(rows.count) * sumOfSquares(rows)
 }
 
 /// expand: 1/N sum over examples and positions of g g^T; reduce: 1/N sum over examples of (sum g)(sum g)^T.
 private func outputFactor(_ batch: [[LayerExample.Position]], _ sharing: ReferenceSharing) -> Matrix {
-    average(batch.map { positions in
+    let rows =
         switch sharing {
-        case .expand: total(positions.map { .outer($0.output, $0.output) })
-        case .reduce:
-            total(positions.map { own in
-                total(positions.map { other in .outer(own.output, other.output) })
-            })
+        case .expand: batch.flatMap { $0.map(\.output) }
+        case .reduce: batch.map { $0.dropFirst().reduce($0[0].output) { combine($0, 1, $1.output) } }
         }
-    })
+    return 1 / Double(batch.count) * sumOfSquares(rows)
 }
 
-private func total(_ matrices: [Matrix]) -> Matrix { matrices.dropFirst().reduce(matrices[0]) { $0 + $1 } }
-
-private func average(_ matrices: [Matrix]) -> Matrix { 1 / Double(matrices.count) * total(matrices) }
+/// sum x x^T
+private func sumOfSquares(_ rows: [[Double]]) -> Matrix {
+    var result = Matrix(zeros: rows[0].count, rows[0].count)
+    for row in rows { result.add(outer: row, row) }
+    return result
+}

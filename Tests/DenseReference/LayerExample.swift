@@ -21,7 +21,9 @@ public struct LayerExample {
     public init(groups: [[Position]]) {
         self.groups = groups
         gradient = groups.flatMap { positions in
-            positions.dropFirst().reduce(positions[0].product) { $0 + $1.product }.values
+            var sum = Matrix(zeros: positions[0].output.count, positions[0].input.count)
+            for position in positions { sum.add(outer: position.output, position.input) }
+            return sum.values
         }
     }
 
@@ -37,9 +39,4 @@ public struct LayerExample {
             ? LayerExample(gradient: combine(gradient, 1, other.gradient))
             : LayerExample(groups: zip(groups, other.groups).map { $0 + $1 })
     }
-}
-
-extension LayerExample.Position {
-    /// g a^T
-    var product: Matrix { .outer(output, input) }
 }

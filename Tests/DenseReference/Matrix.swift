@@ -41,7 +41,7 @@ public struct Matrix {
     }
 
     public static func + (lhs: Matrix, rhs: Matrix) -> Matrix {
-        Matrix(lhs.rows, lhs.columns, zip(lhs.values, rhs.values).map { $0 + $1 })
+        Matrix(lhs.rows, lhs.columns, combine(lhs.values, 1, rhs.values))
     }
 
     public static func * (lhs: Double, rhs: Matrix) -> Matrix {
@@ -50,38 +50,27 @@ public struct Matrix {
 
     public static func * (lhs: Matrix, rhs: Matrix) -> Matrix {
         precondition(lhs.columns == rhs.rows, "\(lhs.rows) x \(lhs.columns) times \(rhs.rows) x \(rhs.columns)")
-        var result = Matrix(zeros: lhs.rows, rhs.columns)
-        for row in 0..<lhs.rows {
-            for column in 0..<rhs.columns {
-                var sum = 0.0
-                for inner in 0..<lhs.columns { sum += lhs[row, inner] * rhs[inner, column] }
-                result[row, column] = sum
-            }
-        }
-        return result
+        let columns = rhs.transposed
+        return Matrix(lhs.rows, rhs.columns, lhs.rowVectors.flatMap { columns * $0 })
     }
 
-    public static func * (lhs: Matrix, rhs: [Double]) -> [Double] {
-        precondition(lhs.columns == rhs.count, "\(lhs.rows) x \(lhs.columns) times \(rhs.count)")
-        return lhs.values.withUnsafeBufferPointer { numbers in
-            (0..<lhs.rows).map { row in
-                var sum = 0.0
-                for column in 0..<rhs.count { sum += numbers[row * rhs.count + column] * rhs[column] }
-                return sum
-            }
-        }
+    public static func * (lhs: Matrix, rhs: [Double]) -> [Double] { lhs.rowVectors.map { inner($0, rhs) } }
+
+    /// Adds x y^T.
+    mutating func add(outer x: [Double], _ y: [Double]) {
+        precondition(x.count == rows && y.count == columns)
+        for (row, factor) in x.enumerated() { accumulate(factor, y, in: &values, at: row * columns) }
     }
 
     /// The Kronecker product: on vectors that hold matrices row by row, `G.kronecker(A)` is V -> G V A^T.
     public func kronecker(_ other: Matrix) -> Matrix {
         var result = Matrix(zeros: rows * other.rows, columns * other.columns)
+        let innerRows = other.rowVectors
         for row in 0..<rows {
             for column in 0..<columns {
                 for innerRow in 0..<other.rows {
-                    for innerColumn in 0..<other.columns {
-                        result[row * other.rows + innerRow, column * other.columns + innerColumn] =
-                            self[row, column] * other[innerRow, innerColumn]
-                    }
+                    let start = (row * other.rows + innerRow) * result.columns + column * other.columns
+                    accumulate(self[row, column], innerRows[innerRow], in: &result.values, at: start)
                 }
             }
         }
@@ -104,18 +93,15 @@ public struct Matrix {
 
     /// The x of `self x = b` for several b, by Gauss-Jordan elimination with row exchanges.
     public func solve(_ sides: [[Double]]) -> [[Double]] {
-        let width = rows + sides.count
-        var table = (0..<rows).map { row in
-            Array(values[row * columns..<(row + 1) * columns]) + sides.map { $0[row] }
-        }
+        var table = rowVectors.enumerated().map { row, numbers in numbers + sides.map { $0[row] } }
         for pivot in 0..<rows {
             let best = (pivot..<rows).max { abs(table[$0][pivot]) < abs(table[$1][pivot]) }!
             table.swapAt(pivot, best)
             let scale = 1 / table[pivot][pivot]
-            for column in pivot..<width { table[pivot][column] *= scale }
-            let pivotRow = table[pivot]
+            let pivotRow = table[pivot][pivot...].map { $0 * scale }
+            table[pivot].replaceSubrange(pivot..., with: pivotRow)
             for row in 0..<rows where row != pivot && table[row][pivot] != 0 {
-                subtract(pivotRow, times: table[row][pivot], from: pivot, in: &table[row])
+                accumulate(-table[row][pivot], pivotRow, in: &table[row], at: pivot)
             }
         }
         return sides.indices.map { side in table.map { $0[rows + side] } }
@@ -126,30 +112,47 @@ public struct Matrix {
     public var rowVectors: [[Double]] { (0..<rows).map { Array(values[$0 * columns..<($0 + 1) * columns]) } }
 }
 
-private func subtract(_ row: [Double], times factor: Double, from start: Int, in target: inout [Double]) {
-    row.withUnsafeBufferPointer { source in
-        target.withUnsafeMutableBufferPointer { numbers in
-            for column in start..<source.count { numbers[column] -= factor * source[column] }
-        }
-    }
-}
-
 // MARK: Vectors
 
 /// <x, y>
 public func inner(_ x: [Double], _ y: [Double]) -> Double {
     precondition(x.count == y.count, "\(x.count) and \(y.count) numbers")
-    return zip(x, y).reduce(0) { $0 + $1.0 * $1.1 }
+    return x.withUnsafeBufferPointer { x in
+        y.withUnsafeBufferPointer { y in
+            var (sum, index) = (0.0, 0)
+            while index < x.count {
+                sum += x[index] * y[index]
+                index += 1
+            }
+            return sum
+        }
+    }
 }
 
 /// x + factor y
 public func combine(_ x: [Double], _ factor: Double, _ y: [Double]) -> [Double] {
     precondition(x.count == y.count, "\(x.count) and \(y.count) numbers")
-    return zip(x, y).map { $0 + factor * $1 }
+    var result = x
+    accumulate(factor, y, in: &result, at: 0)
+    return result
 }
 
 /// The elementwise mean of vectors.
 public func mean(_ vectors: [[Double]]) -> [Double] {
     let sum = vectors.dropFirst().reduce(vectors[0]) { combine($0, 1, $1) }
     return sum.map { $0 / Double(vectors.count) }
+}
+
+/// target[start...] += factor x. A plain loop: the tests run without optimisation, where ranges and closures are slow.
+private func accumulate(_ factor: Double, _ x: [Double], in target: inout [Double], at start: Int) {
+    precondition(start + x.count <= target.count)
+    x.withUnsafeBufferPointer { x in
+        target.withUnsafeMutableBufferPointer { target in
+            var index = 0
+            while index < x.count {
+                target[start + index] += factor * x[index]
+                index += 1
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ public struct ReferencePolicies: Sendable {
 
 /// Section 3 of the algorithm on vectors, step by step, with the blocks as full matrices.
 public struct ReferenceStep {
+    /// Without a correction s, D and E are of no use, and 0.
     public let s, beta, eta, B, D, E: Double
     /// g_avg, g_perp and d.
     public let average, perpendicular, direction: [Double]
@@ -30,7 +31,8 @@ public struct ReferenceStep {
         // 2
         let image = (policies.isDamped ? M : F) * average
         let square = inner(average, image)
-        s = square == 0 ? 0 : inner(difference, image) / (square + guardTerm(square))
+        let isProjected = if case .zero = policies.beta { false } else { true }
+        s = square == 0 || !isProjected ? 0 : inner(difference, image) / (square + guardTerm(square))
         perpendicular = combine(difference, -s, average)
         // 3
         let solutions = M.solve([average, perpendicular, difference])

@@ -6,7 +6,7 @@ import Torch
 import XCTest
 
 /// Gradients, factors, inverses and products of every kind of block, against full matrices made from each example's own gradient.
-final class BlockTests: XCTestCase {
+final class BlockTests: SmallTensorTestCase {
     func testEveryBlockEqualsTheDenseComputation() {
         for layer in LayerCase.all {
             for dtype in [DType.float32, .float64] {

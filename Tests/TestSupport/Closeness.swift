@@ -8,6 +8,7 @@ public struct Tolerance: Sendable {
     /// The allowed difference beside it.
     public var absolute: Double
 
+    /// With both parts.
     public init(relative: Double, absolute: Double) {
         self.relative = relative
         self.absolute = absolute

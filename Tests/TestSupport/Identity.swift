@@ -54,8 +54,8 @@ func bitDifference(_ actual: Tensor, _ expected: Tensor) -> String? {
         expected.reshaped([-1]).selected(0, first).scalars(as: Double.self)[0]
     )
     return """
-        \(wrong.count) of \(actual.count) elements differ in their bits; first at \(position(first, in: actual.shape)): \
-        \(number), expected \(reference)
+        \(wrong.count) of \(actual.count) elements differ in their bits; first at \
+        \(position(first, in: actual.shape)): \(number), expected \(reference)
         """
 }
 

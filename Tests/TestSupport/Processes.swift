@@ -60,5 +60,6 @@ public func runProcess(
 /// A Python script that ended with an error.
 public struct PythonFailed: Error, CustomStringConvertible {
     let text: String
+    /// With what the script wrote to standard error.
     public var description: String { "the Python script failed: \(text)" }
 }

@@ -19,8 +19,10 @@ public func randomIntegers(_ shape: [Int], in range: Range<Int>, seed: UInt64 = 
 public struct SplitMix: RandomNumberGenerator {
     private var state: UInt64
 
+    /// The same seed gives the same numbers.
     public init(seed: UInt64) { state = seed }
 
+    /// The next number.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

@@ -5,6 +5,7 @@ public final class TemporaryDirectory {
     /// Its path, without a slash at the end.
     public let path: String
 
+    /// In the system's place for temporary files.
     public init() throws {
         path = FileManager.default.temporaryDirectory.appendingPathComponent("fop-test-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

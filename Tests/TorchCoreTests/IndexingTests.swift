@@ -108,7 +108,8 @@ final class IndexingTests: XCTestCase {
             ("index 7 is out of bounds for dimension 0 with size 2", { x[Tensor([0, 7])] }),
             ("tensors used as indices must be long, int, byte or bool tensors", { x[Tensor([0.5])] }),
             (
-                "The shape of the mask [3] at index 0 does not match the shape of the indexed tensor [2, 3, 4] at index 0",
+                "The shape of the mask [3] at index 0 does not match the shape of the indexed tensor [2, 3, 4] "
+                    + "at index 0",
                 { x[Tensor([true, true, false])] }
             ),
         ]

@@ -1,6 +1,7 @@
 // What the stable C ABI lacks: autograd, generators, a fast way into the dispatcher. No mathematics.
 // Tied to the LibTorch version it is compiled against. Every function that can fail returns 0, or 1 with the text in
-// fop_last_error(). Tensor handles are those of the stable ABI: arguments are borrowed, results are owned by the caller.
+// fop_last_error(). Tensor handles are those of the stable ABI: arguments are borrowed, results are owned by the
+// caller.
 #ifndef CTORCH_SHIM_H
 #define CTORCH_SHIM_H
 
@@ -24,16 +25,16 @@ struct fop_number {
     uint64_t bits;
 };
 
-/// Calls an operator on a stack like torch_call_dispatcher's, but tensors and generators are borrowed, numbers are taken,
-/// and the resolved operator is kept in *slot for ever. `count` and `results` are what the caller put on the stack and
-/// will take off it: numbers that differ from the operator's are an error. Lists, strings and optionals are consumed, also on
-/// failure; those of an operator that does not exist stay.
+/// Calls an operator on a stack like torch_call_dispatcher's, but tensors and generators are borrowed, numbers are
+/// taken, and the resolved operator is kept in *slot for ever. `count` and `results` are what the caller put on the
+/// stack and will take off it: a wrong number is an error, and so are tensors left behind. Lists, strings and optionals
+/// are consumed, also on failure; those of an operator that does not exist stay.
 int32_t fop_call_operator(
     const char* name, const char* overload, uint64_t* stack, uint64_t count, uint64_t results,
     struct AtenOperatorEntry** slot);
 
-/// The derivatives of `outputs`, weighted by `output_gradients` (null, or null entries: ones), with respect to `inputs`.
-/// results[i] is null where an input has no part in the outputs and `allow_unused` is set.
+/// The derivatives of `outputs`, weighted by `output_gradients` (null, or null entries: ones), with respect to
+/// `inputs`. results[i] is null where an input has no part in the outputs and `allow_unused` is set.
 int32_t fop_grad(
     struct AtenTensorOpaque* const* outputs, struct AtenTensorOpaque* const* output_gradients, size_t output_count,
     struct AtenTensorOpaque* const* inputs, size_t input_count, bool retain_graph, bool create_graph,
@@ -44,8 +45,8 @@ typedef void (*fop_tap_callback)(void* context, struct AtenTensorOpaque* gradien
 /// Called when the graph that holds the tap goes.
 typedef void (*fop_tap_release)(void* context);
 
-/// An identity in the graph: hands the gradient that passes to the callback. It is visited whenever a gradient with respect to
-/// `anchor` is asked for.
+/// An identity in the graph: hands the gradient that passes to the callback. It is visited whenever a gradient with
+/// respect to `anchor` is asked for.
 int32_t fop_tap(
     struct AtenTensorOpaque* tensor, struct AtenTensorOpaque* anchor, fop_tap_callback callback,
     fop_tap_release release, void* context, struct AtenTensorOpaque** result);

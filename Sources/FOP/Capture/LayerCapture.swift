@@ -4,13 +4,13 @@ import Torch
 /// Brings what passes through a model's layers to the preconditioner: inputs from the forward pass, output gradients from a tap in
 /// the backward pass, which computes no weight gradients for these layers.
 final class LayerCapture: LayerObserver {
-    private let preconditioner: FisherPreconditioner
+    private let sink: any LayerRecordSink
     private let indices: [ObjectIdentifier: Int]
     private let anchor: GradientAnchor
     private var isCollecting = false
 
-    init(_ layers: [LayerBlock], preconditioner: FisherPreconditioner, device: Device) {
-        self.preconditioner = preconditioner
+    init(_ layers: [LayerBlock], sink: any LayerRecordSink, device: Device) {
+        self.sink = sink
         indices = Dictionary(
             uniqueKeysWithValues: layers.enumerated().map { (ObjectIdentifier($1.layer), $0) })
         anchor = GradientAnchor(device: device)
@@ -26,14 +26,14 @@ final class LayerCapture: LayerObserver {
             if case .normalization(let mean, let scale) = context {
                 record.normalization = (mean.detached(), scale.detached())
             }
-            withoutGradients { self.preconditioner.record(record, block: index) }
+            withoutGradients { self.sink.record(record, block: index) }
         }
     }
 
     /// Back-propagates `loss` through all taps.
     /// - Returns: the gradients of `others`, nil for those without a part in the loss.
     func backPropagate(_ loss: Tensor, others: [Tensor]) -> [Tensor?] {
-        preconditioner.beginMicroBatch()
+        sink.beginMicroBatch()
         isCollecting = true
         defer { isCollecting = false }
         let inputs = [anchor.tensor] + others

@@ -43,13 +43,20 @@ extension FOP {
             .map { (name: $0, buffer: $1) }
     }
 
+    private var modelDevice: Device { layers.first?.parameters.first?.parameter.value.device ?? .cpu }
+
+    private var factorType: DType {
+        layers.first?.parameters.first?.parameter.value.dtype == .float64 ? .float64 : .float32
+    }
+
     /// Factors and inverses can be missing, all of them or those of layers that nothing has passed through.
     private func readCurvature(_ reader: inout StateReader, _ state: [String: Tensor]) throws -> [String: Tensor] {
         var found: [String: Tensor] = [:]
         let shapes = preconditioner.stateShapes(names: layers.map(\.name))
         for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
             guard name == "counters" || reader.has("curvature.\(name)") else { continue }
-            found[name] = try reader.tensor("curvature.\(name)", shape: shape)
+            let tensor = try reader.tensor("curvature.\(name)", shape: shape)
+            found[name] = name == "counters" ? tensor : tensor.to(modelDevice).to(factorType)
         }
         return found
     }

@@ -45,7 +45,7 @@ public final class FOP: Optimizer {
         layers = layerBlocks(of: model, weightSharing: options.curvature.weightSharing)
         preconditioner = FisherPreconditioner(blocks: layers.map(\.block), configuration: options.curvature)
         let device = model.parameters.first?.value.device ?? .cpu
-        capture = LayerCapture(layers, preconditioner: preconditioner, device: device)
+        capture = LayerCapture(layers, sink: preconditioner, device: device)
         let covered = Set(layers.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
         fallback = FallbackUpdate(
             model.namedParameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }, options: options)

@@ -206,12 +206,14 @@ private func checkSettings<Rule: UpdateRule>(
         if let rate = group.learningRate {
             problems += learningRateProblems("groups[\(index)].learningRate", rate)
             if learningRate == 0, rate != 0 {
-                problems.append("learningRate is 0 and groups[\(index)].learningRate is \(rate): they cannot change in proportion")
+                problems.append(
+                    "learningRate is 0 and groups[\(index)].learningRate is \(rate): they cannot change in proportion")
             }
         }
         if group.parameters.isEmpty { problems.append("groups[\(index)] has no parameters") }
         for parameter in group.parameters where free.remove(ObjectIdentifier(parameter)) == nil {
-            problems.append("groups[\(index)] has a parameter of shape \(parameter.shape) that is in another group or not in the model")
+            problems.append(
+                "groups[\(index)] has a parameter of shape \(parameter.shape) that is in another group or not in the model")
         }
     }
     try throwProblems(problems)

@@ -86,8 +86,3 @@ struct GradientStore {
         Tensor.stacked(scalars.map { $0.to(device).to(.float64) })
     }
 }
-
-extension Tensor {
-    /// The Euclidean norm of all elements: a tensor without dimensions.
-    func norm() -> Tensor { [self].norms(order: 2)[0] }
-}

@@ -78,8 +78,8 @@ public enum Annealing: Equatable, Sendable {
 }
 
 extension Schedule {
-    /// Up to 1 and down to nearly 0 (Smith & Topin 2018): torch's `OneCycleLR` with 1 for its `max_lr`. Stays at the end's value afterwards, where
-    /// torch refuses to go on.
+    /// Up to 1 and down to nearly 0 (Smith & Topin 2018): torch's `OneCycleLR` with 1 for its `max_lr`. Stays at the end's value
+    /// afterwards, where torch refuses to go on.
     /// - Parameters:
     ///   - steps: of the whole cycle.
     ///   - warmUpShare: the share of the steps on the way up.
@@ -100,8 +100,8 @@ extension Schedule {
         return cycle(steps, warmUpShare, corners, annealing)
     }
 
-    /// What goes with ``oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)`` for the momentum: from `high` down to `low` while the
-    /// learning rate rises, and back. Torch's `cycle_momentum`.
+    /// The momentum that goes with ``oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)``: from `high` down
+    /// to `low` while the learning rate rises, and back. Torch's `cycle_momentum`.
     ///
     /// ```swift
     /// optimizer.rule.momentum = momentum(step)

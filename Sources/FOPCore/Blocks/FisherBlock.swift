@@ -14,6 +14,9 @@ public protocol FisherBlock: AnyObject {
     /// The sum over the record's examples of the weight gradient, g a^T, as V.
     func gradient(_ record: LayerRecord) -> Tensor
 
+    /// How many rows for its statistics one example of the record gives, and the dimension they have to fill.
+    func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int)
+
     /// Takes the record's statistics in, on top of those gathered since the last ``updateAverages(decay:examples:isFinite:)``.
     func accumulate(_ record: LayerRecord, newExamples: Int)
 

@@ -49,6 +49,11 @@ public final class KroneckerBlock: FisherBlock {
 
     // MARK: Curvature
 
+    public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) {
+        let positions = record.outputGradient.count / (record.examples * geometry.outputs * geometry.groups)
+        return (weightSharing == .expand ? positions : 1, max(geometry.inputs, geometry.outputs))
+    }
+
     public func accumulate(_ record: LayerRecord, newExamples: Int) {
         sums.add(
             inputs: factorRows(geometry.inputRows(record), mean: true),

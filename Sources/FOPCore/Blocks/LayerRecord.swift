@@ -26,9 +26,9 @@ public struct LayerRecord {
         sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }
     }
 
-    /// At most about `limit` examples, evenly spread over the batch.
-    func thinned(_ limit: FactorExamples) -> LayerRecord {
-        guard case .atMost(let count) = limit, examples > count else { return self }
+    /// At most `count` examples, evenly spread over the batch.
+    func thinned(to count: Int) -> LayerRecord {
+        guard examples > count else { return self }
         let step = (examples + count - 1) / count
         return sliced { $0.sliced(0, step: step) }
     }

@@ -117,6 +117,8 @@ public final class UnitWiseBlock: FisherBlock {
 
     // MARK: Curvature
 
+    public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) { (1, width) }
+
     public func accumulate(_ record: LayerRecord, newExamples: Int) {
         let gradients = exampleGradients(record)
         let products = Tensor.einsum("nui,nuj->uij", [gradients, gradients])

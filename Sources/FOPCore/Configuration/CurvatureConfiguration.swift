@@ -11,7 +11,7 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     /// How often they are inverted.
     public var inverseInterval = Interval.automatic
     /// How many examples of a batch enter a factor.
-    public var factorExamples = FactorExamples.all
+    public var factorExamples = FactorExamples.automatic
     /// How weight-sharing layers enter the factors.
     public var weightSharing = WeightSharing.expand
     /// The weight of the orthogonal correction.

@@ -62,6 +62,9 @@ public enum Interval: Equatable, Sendable {
 public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
+    /// At least 512, and enough for 16 rows (examples times positions) per dimension of the factor. The default: more rows no longer
+    /// change a factor by what its moving average would notice.
+    case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)
 }

@@ -4,7 +4,7 @@ import TorchCore
 ///
 /// It knows neither layers nor autograd: whoever drives it hands it ``LayerRecord``s during the backward pass (Torch layers by
 /// taps, a PyTorch loop by hooks) and applies the directions it returns. It calls dispatcher operators only.
-public final class FisherPreconditioner {
+public final class FisherPreconditioner: LayerRecordSink {
     /// How curvature is estimated and the step formed.
     public let configuration: CurvatureConfiguration
     /// The blocks, in the order of their indices.
@@ -38,10 +38,8 @@ public final class FisherPreconditioner {
 
     // MARK: Gathering, during the backward pass
 
-    /// Call before each backward pass.
     public func beginMicroBatch() { microBatch += 1 }
 
-    /// Takes in what a backward pass brought to one layer.
     public func record(_ record: LayerRecord, block index: Int) {
         let block = blocks[index]
         let isFirstCall = !gathered[index].contains(microBatch: microBatch)
@@ -52,8 +50,18 @@ public final class FisherPreconditioner {
         }
         gathered[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
         if isFactorStep(batchSize: record.examples) {
-            let sample = record.thinned(configuration.factorExamples)
+            let sample = record.thinned(to: factorExamples(record, block))
             block.accumulate(sample, newExamples: isFirstCall ? sample.examples : 0)
+        }
+    }
+
+    private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
+        switch configuration.factorExamples {
+        case .all: return record.examples
+        case .atMost(let count): return count
+        case .automatic:
+            let size = block.factorSize(record)
+            return max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
         }
     }
 

@@ -7,8 +7,8 @@ func splitDamping(_ damping: Double, input A: Tensor, output G: Tensor) -> (inpu
     let traceA = A.diagonal().mean([-1])
     let traceG = G.diagonal().mean([-1])
     let defined = traceA.isGreater(than: 0).logicalAnd(traceG.isGreater(than: 0))
-    let ratio = Tensor.select(defined, traceA / traceG, traceA.onesLike())
-    let pi = ratio.squareRoot()
+    // The quotient of the roots: that of the traces can be beyond float32.
+    let pi = Tensor.select(defined, traceA.squareRoot() / traceG.squareRoot(), traceA.onesLike())
     let root = damping.squareRoot()
     return (pi * root, pi.reciprocal() * root)
 }

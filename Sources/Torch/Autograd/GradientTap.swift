@@ -3,14 +3,16 @@ import TorchCore
 
 /// Where the gradients of layer outputs are picked up during a backward pass.
 ///
-/// A tap is an identity in the graph: the gradient that passes through it is handed to a closure at the moment it is known, and
-/// can be used and let go before the pass goes on. The taps made with an anchor are all visited by
+/// A tap is an identity in the graph: the gradient that passes through it is handed to a closure at the moment it is
+/// known, and can be used and let go before the pass goes on. The taps made with an anchor are all visited by
 /// `gradients(of: [loss], withRespectTo: [anchor.tensor])`, which computes no weight gradient at all.
 public final class GradientAnchor: @unchecked Sendable {
     /// What to ask the gradient for, to have the taps visited. Its own gradient is nil.
     public let tensor: Tensor
 
+    /// An anchor for tensors on a device.
     public init(device: Device = .cpu) {
+        // Any tensor that requires a gradient will do: nothing is computed from it.
         tensor = Tensor.zeros([], device: device)
         tensor.setRequiresGradient(true)
     }

@@ -3,7 +3,7 @@ import TorchCore
 
 /// The derivatives of `outputs`, summed, with respect to `inputs`: torch's `autograd.grad`.
 ///
-/// Only what leads to `inputs` is computed. The graph is freed unless `retainingGraph`.
+/// Only what leads to `inputs` is computed. The graph is freed unless `retainingGraph` or `creatingGraph`.
 /// - Parameters:
 ///   - outputs: tensors of one element, or of any shape with `weights` given.
 ///   - weights: what each output is weighted with (its own shape); ones by default.
@@ -19,11 +19,11 @@ public func gradients(
     var results = [OpaquePointer?](repeating: nil, count: inputs.count)
     let status = fop_grad(
         outputs.map { $0.handle }, weights?.map { $0.handle }, outputs.count, inputs.map { $0.handle }, inputs.count,
-        retainingGraph, creatingGraph, allowingUnused, &results)
+        retainingGraph || creatingGraph, creatingGraph, allowingUnused, &results)
     withExtendedLifetime((outputs, weights, inputs)) {}
     guard status == 0 else {
         operatorFailure("gradients", String(cString: fop_last_error()), file, line)
-        return results.map { _ in nil }
+        return results.map { _ in .undefined }
     }
     return results.map { $0.map(Tensor.init(owning:)) }
 }

@@ -61,7 +61,8 @@ public final class Generator: @unchecked Sendable {
     }
 
     /// Goes on from a saved ``state``.
-    /// - Throws: ``TorchError/stateMismatch(_:)`` for a tensor that is not a generator's state; then nothing has changed.
+    /// - Throws: ``TorchError/stateMismatch(_:)`` for a tensor that is not a generator's state; then nothing has
+    ///   changed.
     public func restore(_ state: Tensor) throws {
         guard fop_generator_set_state(handle, state.handle) == 0 else {
             throw TorchError.stateMismatch("not a generator's state: \(String(cString: fop_last_error()))")

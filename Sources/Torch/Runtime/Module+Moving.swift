@@ -1,8 +1,8 @@
 import TorchCore
 
 extension Module {
-    /// Moves parameters and buffers to a device, or changes their type, in place: optimizers and layers that share a parameter see
-    /// the new value. Only floating-point tensors change their type.
+    /// Moves parameters and buffers to a device, or changes their type, in place: optimizers and layers that share a
+    /// parameter see the new value. Only floating-point tensors change their type.
     /// - Throws: ``TorchError/deviceUnavailable(_:)``, ``TorchError/invalidValue(_:)`` for a type that is not a
     ///   floating-point one, or what the device says, such as that its memory is full; then nothing has changed.
     @discardableResult public func to(device: Device? = nil, dtype: DType? = nil) throws -> Self {

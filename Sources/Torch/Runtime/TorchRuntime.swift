@@ -4,7 +4,8 @@ import TorchCore
 
 /// LibTorch inside this process: version, threads, devices, memory.
 public enum TorchRuntime {
-    /// Puts the fast gate in and sets the allocator up. Happens by itself when the program is loaded; further calls do nothing.
+    /// Puts the fast gate in and sets the allocator up. Happens by itself when the program is loaded; further calls
+    /// do nothing.
     public static func start() { _ = started }
 
     private static let started: Void = {

@@ -3,8 +3,8 @@ import TorchCore
 
 /// Writes a file so that its path holds either the old contents or the new ones, complete, at any moment.
 ///
-/// The contents go to a temporary name in the same directory and are waited for; then the name is changed. On failure the temporary
-/// file is removed and the old one untouched.
+/// The contents go to a temporary name in the same directory and are waited for; then the name is changed. On failure
+/// the temporary file is removed and the old one untouched.
 /// - Throws: ``TorchError/file(path:message:)`` with the system's reason, or what `body` throws.
 func replaceFile(at path: String, _ body: (borrowing FileDescriptor) throws -> Void) throws {
     guard !path.isEmpty else { throw TorchError.file(path: path, message: "a path expected, it is empty") }

@@ -3,8 +3,8 @@ import TorchCore
 extension Module {
     /// All parameters and buffers under torch's names: what a checkpoint holds of a model.
     ///
-    /// The tensors share the model's memory and change with it; clone them to keep them. What is shared between layers is
-    /// there once, under its first name.
+    /// The tensors share the model's memory and change with it; clone them to keep them. What is shared between
+    /// layers is there once, under its first name.
     public var state: [String: Tensor] {
         var state: [String: Tensor] = [:]
         for (name, parameter) in namedParameters { state[name] = parameter.value.detached() }

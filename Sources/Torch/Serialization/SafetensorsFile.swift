@@ -7,8 +7,8 @@ import TorchCore
 public enum SafetensorsFile {
     /// Writes tensors and notes to a file; tensors of other devices and memory orders are copied one at a time.
     ///
-    /// The same tensors give the same bytes. The file appears under its name when it is complete: on failure an older one is still
-    /// there, unchanged.
+    /// The same tensors give the same bytes. The file appears under its name when it is complete: on failure an older
+    /// one is still there, unchanged.
     /// - Parameter metadata: free text by key; Python's `safe_open(...).metadata()` shows it.
     /// - Throws: ``TorchError/file(path:message:)`` with the path and the system's reason (no such directory, no
     ///   permission, no space left), ``TorchError/invalidValue(_:)`` for a tensor that cannot be saved.
@@ -24,7 +24,8 @@ public enum SafetensorsFile {
         let header = SafetensorsHeader(tensors: tensors, metadata: metadata)
         let start = header.bytes
         guard start.count - SafetensorsHeader.prefix <= SafetensorsHeader.longest else {
-            throw TorchError.invalidValue("names and notes of \(start.count) bytes are more than a safetensors file can hold")
+            throw TorchError.invalidValue(
+                "names and notes of \(start.count) bytes are more than a safetensors file can hold")
         }
         try replaceFile(at: path) { file in
             try start.withUnsafeBytes { try file.write($0) }
@@ -53,7 +54,8 @@ public enum SafetensorsFile {
             try tensor.withUnsafeBytes { bytes in
                 try file.read(into: bytes, at: start + entry.place.lowerBound)
                 guard entry.dtype != .bool || bytes.allSatisfy({ $0 <= 1 }) else {
-                    throw TorchError.file(path: path, message: "tensor '\(entry.name)' of BOOL holds bytes beside 0 and 1")
+                    throw TorchError.file(
+                        path: path, message: "tensor '\(entry.name)' of BOOL holds bytes beside 0 and 1")
                 }
             }
             tensors[entry.name] = tensor
@@ -87,7 +89,8 @@ public enum SafetensorsFile {
         let start = SafetensorsHeader.prefix + Int(length)
         guard start <= size else {
             throw TorchError.file(
-                path: path, message: "a header of \(length) bytes is announced, the file has only \(size) bytes: it is truncated")
+                path: path,
+                message: "a header of \(length) bytes is announced, the file has only \(size) bytes: it is truncated")
         }
         var json = [UInt8](repeating: 0, count: Int(length))
         try json.withUnsafeMutableBytes { try file.read(into: $0, at: SafetensorsHeader.prefix) }

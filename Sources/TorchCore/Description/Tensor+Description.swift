@@ -1,6 +1,6 @@
 extension Tensor: CustomStringConvertible, CustomDebugStringConvertible {
-    /// The values as torch prints them: four digits, three entries at each end of long dimensions, and type and device where they are
-    /// not the usual ones. Waits for the device.
+    /// The values as torch prints them: four digits, three entries at each end of long dimensions, and type and
+    /// device where they are not the usual ones. Waits for the device.
     public var description: String {
         guard isDefined else { return "tensor(undefined)" }
         let prefix = "tensor("
@@ -38,9 +38,9 @@ extension Tensor: CustomStringConvertible, CustomDebugStringConvertible {
         return (0..<rank).reduce(self) { part, dimension in
             let size = part.size(dimension)
             guard size > 2 * edge else { return part }
-            return .concatenated(
-                [part.narrowed(dimension, from: 0, length: edge), part.narrowed(dimension, from: size - edge, length: edge)],
-                dimension)
+            let first = part.narrowed(dimension, from: 0, length: edge)
+            let last = part.narrowed(dimension, from: size - edge, length: edge)
+            return .concatenated([first, last], dimension)
         }
     }
 

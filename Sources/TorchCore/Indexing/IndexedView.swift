@@ -1,7 +1,7 @@
 /// What a list of indices makes of a tensor: a view, and what the tensors among the indices still pick from it.
 ///
-/// The rules are torch's: numbers, ranges and new axes yield views, applied from left to right; then all tensors together pick
-/// elements, as `aten::index` describes.
+/// The rules are torch's: numbers, ranges and new axes yield views, applied from left to right; then all tensors
+/// together pick elements, as `aten::index` describes.
 struct IndexedView {
     /// Shares the tensor's memory.
     var view: Tensor

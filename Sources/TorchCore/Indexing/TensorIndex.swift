@@ -1,4 +1,5 @@
-/// What can stand between the brackets of a tensor's subscript: numbers, ranges, tensors and the words of ``TensorIndex``.
+/// What can stand between the brackets of a tensor's subscript: numbers, ranges, tensors and the words of
+/// ``TensorIndex``.
 public protocol TensorIndexing {
     /// It as an index.
     var tensorIndex: TensorIndex { get }
@@ -30,8 +31,8 @@ extension TensorIndexing where Self == TensorIndex {
     /// A new dimension of size 1: Python's `None`.
     public static var newAxis: TensorIndex { TensorIndex(kind: .newAxis) }
 
-    /// Every `step`-th entry from `start` up to but without `end`: Python's `start:end:step`. Negative numbers count from the end,
-    /// what lies outside is left out.
+    /// Every `step`-th entry from `start` up to but without `end`: Python's `start:end:step`. Negative numbers count
+    /// from the end, what lies outside is left out.
     public static func slice(_ start: Int? = nil, to end: Int? = nil, step: Int = 1) -> TensorIndex {
         TensorIndex(kind: .slice(start: start, end: end, step: step))
     }
@@ -73,7 +74,8 @@ extension PartialRangeThrough: TensorIndexing where Bound == Int {
 }
 
 extension Tensor: TensorIndexing {
-    /// Entries of a dimension by their numbers (an integer type), or those where a bool tensor of the dimensions' sizes is true.
+    /// Entries of a dimension by their numbers (an integer type), or those where a bool tensor of the dimensions'
+    /// sizes is true.
     public var tensorIndex: TensorIndex { TensorIndex(kind: .tensor(self)) }
 }
 

@@ -104,7 +104,8 @@ extension Tensor {
 
     /// The numbers from `start` on, `step` apart, that come before `end`.
     ///
-    /// Rounding decides whether the last one is there: ``linspace(from:to:count:dtype:device:file:line:)`` leaves no doubt.
+    /// Rounding decides whether the last one is there: ``linspace(from:to:count:dtype:device:file:line:)`` leaves no
+    /// doubt.
     public static func arange(
         from start: Double, to end: Double, step: Double = 1, dtype: DType = .float32, device: Device = .cpu,
         file: StaticString = #fileID, line: UInt = #line
@@ -141,19 +142,19 @@ extension Tensor {
         }
     }
 
-    /// A number without dimensions, on the CPU, of a type that leaves this tensor's type as it is when combined with it.
+    /// A number without dimensions, on the CPU, of a type that leaves this tensor's type as it is when combined with
+    /// it.
     func number(_ value: Double) -> Tensor {
         var handle: OpaquePointer?
-        switch dtype {
-        case .float64: _ = aoti_torch_scalar_to_tensor_float64(value, &handle)
-        case .float16, .bfloat16, .float32: _ = aoti_torch_scalar_to_tensor_float32(Float(value), &handle)
-        default:
-            if let whole = Int64(exactly: value) {
-                _ = aoti_torch_scalar_to_tensor_int64(whole, &handle)
+        let status =
+            if dtype == .float64 {
+                aoti_torch_scalar_to_tensor_float64(value, &handle)
+            } else if !dtype.isFloatingPoint, let whole = Int64(exactly: value) {
+                aoti_torch_scalar_to_tensor_int64(whole, &handle)
             } else {
-                _ = aoti_torch_scalar_to_tensor_float32(Float(value), &handle)
+                aoti_torch_scalar_to_tensor_float32(Float(value), &handle)
             }
-        }
+        StableABI.ensure(status, "aoti_torch_scalar_to_tensor")
         let number = Tensor(owning: handle!)
         // Two tensors without dimensions combine to the wider type: keep ours where it can hold the number.
         let keeps = dtype.isFloatingPoint || (dtype != .bool && number.dtype == .int64)

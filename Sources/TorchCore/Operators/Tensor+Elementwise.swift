@@ -29,22 +29,32 @@ extension Tensor {
     public func negated(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.negated, file, line) }
 
     /// `1 / x`
-    public func reciprocal(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.reciprocal, file, line) }
+    public func reciprocal(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.reciprocal, file, line)
+    }
 
     /// The square root of each element.
-    public func squareRoot(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.squareRoot, file, line) }
+    public func squareRoot(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.squareRoot, file, line)
+    }
 
     /// `1 / sqrt(x)`
-    public func reciprocalSquareRoot(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.reciprocalSquareRoot, file, line) }
+    public func reciprocalSquareRoot(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.reciprocalSquareRoot, file, line)
+    }
 
     /// The magnitude of each element.
     public func absolute(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.absolute, file, line) }
 
     /// `e^x`
-    public func exponential(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.exponential, file, line) }
+    public func exponential(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.exponential, file, line)
+    }
 
     /// The natural logarithm.
-    public func logarithm(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.logarithm, file, line) }
+    public func logarithm(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.logarithm, file, line)
+    }
 
     /// Whether each element is neither infinite nor NaN.
     public func isFinite(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.isFinite, file, line) }
@@ -59,10 +69,14 @@ extension Tensor {
     public func erf(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.errorFunction, file, line) }
 
     /// `e^x - 1`, exact near 0.
-    public func expm1(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.exponentialMinusOne, file, line) }
+    public func expm1(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.exponentialMinusOne, file, line)
+    }
 
     /// `log(1 + x)`, exact near 0.
-    public func log1p(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.logarithmOfOnePlus, file, line) }
+    public func log1p(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.logarithmOfOnePlus, file, line)
+    }
 
     /// `x * x`
     public func squared(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.squared, file, line) }
@@ -83,7 +97,9 @@ extension Tensor {
     public func isNaN(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.isNaN, file, line) }
 
     /// Whether each element is infinite.
-    public func isInfinite(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.isInfinite, file, line) }
+    public func isInfinite(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.isInfinite, file, line)
+    }
 
     /// The elements moved into a range: at least `min`, at most `max`, where given.
     public func clamped(
@@ -111,7 +127,9 @@ extension Tensor {
     }
 
     /// The opposite of each truth value.
-    public func logicalNot(file: StaticString = #fileID, line: UInt = #line) -> Tensor { unary(Op.logicalNot, file, line) }
+    public func logicalNot(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        unary(Op.logicalNot, file, line)
+    }
 
     func unary(_ op: Operator, _ file: StaticString, _ line: UInt) -> Tensor {
         call(op, file: file, line: line) { $0.push(self) }

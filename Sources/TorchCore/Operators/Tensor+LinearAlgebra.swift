@@ -42,8 +42,8 @@ extension Tensor {
         }
     }
 
-    /// The lower Cholesky factor of a (batch of) symmetric positive-definite matrices, and for each 0, or the order of the leading
-    /// minor that is not positive definite. Does not fail.
+    /// The lower Cholesky factor of a (batch of) symmetric positive-definite matrices, and for each 0, or the order
+    /// of the leading minor that is not positive definite. Does not fail.
     public func cholesky(file: StaticString = #fileID, line: UInt = #line) -> (factor: Tensor, info: Tensor) {
         call2(Op.choleskyEx, file: file, line: line) {
             $0.push(self)

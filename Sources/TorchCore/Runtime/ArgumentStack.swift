@@ -11,7 +11,8 @@ public struct ArgumentStack: ~Copyable {
     // Numbers live here while the call runs: the stack holds their addresses.
     @usableFromInline let numbers: UnsafeMutablePointer<NumberArgument>
     @usableFromInline var numberCount = 0
-    // The gate may only borrow tensors: they are kept alive here until the call is over, as the stack holds bare addresses.
+    // The gate may only borrow tensors: they are kept alive here until the call is over, as the stack holds bare
+    // addresses.
     @usableFromInline let kept: UnsafeMutablePointer<Unmanaged<TensorOwner>>
     @usableFromInline var keptCount = 0
     @usableFromInline var keptMore: [Tensor] = []
@@ -163,7 +164,7 @@ public struct ArgumentStack: ~Copyable {
             return UInt64(UInt(bitPattern: tensor.handle))
         }
         var copy: OpaquePointer?
-        _ = aoti_torch_new_tensor_handle(tensor.handle, &copy)
+        StableABI.ensure(aoti_torch_new_tensor_handle(tensor.handle, &copy), "aoti_torch_new_tensor_handle")
         return withExtendedLifetime(tensor) { UInt64(UInt(bitPattern: copy)) }
     }
 
@@ -188,8 +189,8 @@ public struct ArgumentStack: ~Copyable {
 
     @usableFromInline static func list(_ values: [UInt64]) -> UInt64 {
         var list: OpaquePointer?
-        _ = torch_new_list_reserve_size(values.count, &list)
-        for value in values { _ = torch_list_push_back(list, value) }
+        StableABI.ensure(torch_new_list_reserve_size(values.count, &list), "torch_new_list_reserve_size")
+        for value in values { StableABI.ensure(torch_list_push_back(list, value), "torch_list_push_back") }
         return UInt64(UInt(bitPattern: list))
     }
 
@@ -206,7 +207,8 @@ public struct ArgumentStack: ~Copyable {
         var text = text
         text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) {
-                _ = torch_new_string_handle($0.baseAddress, $0.count, &handle)
+                StableABI.ensure(
+                    torch_new_string_handle($0.baseAddress, $0.count, &handle), "torch_new_string_handle")
             }
         }
         return UInt64(UInt(bitPattern: handle))
@@ -216,13 +218,13 @@ public struct ArgumentStack: ~Copyable {
     @usableFromInline static func takeTensors(_ value: UInt64) -> [Tensor] {
         let list = OpaquePointer(bitPattern: UInt(value))
         var size = 0
-        _ = torch_list_size(list, &size)
+        StableABI.ensure(torch_list_size(list, &size), "torch_list_size")
         let tensors = (0..<size).map { index in
             var element: UInt64 = 0
-            _ = torch_list_get_item(list, index, &element)
+            StableABI.ensure(torch_list_get_item(list, index, &element), "torch_list_get_item")
             return Tensor(owning: OpaquePointer(bitPattern: UInt(element))!)
         }
-        _ = torch_delete_list(list)
+        StableABI.ensure(torch_delete_list(list), "torch_delete_list")
         return tensors
     }
 }

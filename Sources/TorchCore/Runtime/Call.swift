@@ -2,7 +2,7 @@ import CTorch
 
 /// Calls an operator with the arguments that `arguments` pushes, and reads its results with `read`.
 /// Fails as ``TorchError/catching(_:)`` describes, with `failed` as the result.
-/// - Parameter results: how many results the operator has; `read` takes all of them off the stack.
+/// - Parameter results: how many results `read` takes off the stack: all that have to be freed, tensors and lists.
 @inlinable public func call<Result>(
     _ op: Operator, results: Int = 1, file: StaticString, line: UInt, arguments: (inout ArgumentStack) -> Void,
     read: (UnsafeMutablePointer<UInt64>) -> Result, failed: () -> Result

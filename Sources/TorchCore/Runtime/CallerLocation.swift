@@ -1,7 +1,8 @@
 /// Where in a program an operator that failed was called from.
 ///
-/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like functions cannot: what
-/// they pass on is a place in this package. In that case, and only when something failed already, the stack is searched.
+/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like
+/// functions cannot: what they pass on is a place in this package. In that case, and only when something failed
+/// already, the stack is searched.
 public enum CallerLocation {
     /// A file and a line.
     public typealias Place = (file: String, line: UInt)
@@ -22,8 +23,8 @@ public enum CallerLocation {
 
     private static let ourFolders = ourModules.map { sources + $0 + "/" }
 
-    /// The place to report for a failure that was told to be at `file` and `line`: these, or where the stack leaves this
-    /// package if they are in it.
+    /// The place to report for a failure that was told to be at `file` and `line`: these, or where the stack leaves
+    /// this package if they are in it.
     static func user(_ file: StaticString, _ line: UInt) -> Place {
         let told = (file: "\(file)", line: line)
         let module = told.file.prefix { $0 != "/" }

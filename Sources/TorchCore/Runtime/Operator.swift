@@ -1,6 +1,7 @@
 import CTorch
 
-/// An operator of LibTorch's dispatcher, by name and overload: `Operator("aten::mm")`, `Operator("aten::mul", "Tensor")`.
+/// An operator of LibTorch's dispatcher, by name and overload: `Operator("aten::mm")`,
+/// `Operator("aten::mul", "Tensor")`.
 ///
 /// Make one per operator, once (a `static let`): it keeps the resolved entry between calls.
 public final class Operator: @unchecked Sendable {
@@ -38,8 +39,8 @@ public struct OperatorGate: Sendable {
     /// Tells the text of a failure.
     public typealias Message = @convention(c) () -> UnsafePointer<CChar>?
 
-    /// Runs the operator on the stack, which holds `arguments` values and gets `results`. 0 is success. What the stack owns is
-    /// consumed, also on failure.
+    /// Runs the operator on the stack, which holds `arguments` values and gets `results`. 0 is success. What the
+    /// stack owns is consumed, also on failure.
     public let call: Call
     /// The text of the calling thread's last failure.
     public let lastError: Message
@@ -60,8 +61,8 @@ public struct OperatorGate: Sendable {
     public nonisolated(unsafe) static var current = stable
 
     /// The stable C ABI. It does not check how many arguments and results an operator has, and when there is no such
-    /// operator, or it has an argument of a type that cannot be passed, the arguments after that one stay allocated: mistakes in
-    /// this package, which its tests run into through ``Torch``'s gate.
+    /// operator, or it has an argument of a type that cannot be passed, the arguments after that one stay allocated:
+    /// mistakes in this package, which its tests run into through ``Torch``'s gate.
     public static let stable = OperatorGate(
         call: { name, overload, stack, _, _, _ in
             torch_call_dispatcher(name, overload, stack, StableABI.version)

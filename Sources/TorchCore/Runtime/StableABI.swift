@@ -14,6 +14,15 @@ import Glibc
         dlsym(nil, name).map { unsafeBitCast($0, to: type) }
     }
 
+    /// Stops the program when a call failed that only fails without memory, or when this package misuses it.
+    @inlinable @inline(__always) static func ensure(_ status: Int32, _ call: StaticString) {
+        if status != 0 { fail(call) }
+    }
+
+    @usableFromInline @inline(never) static func fail(_ call: StaticString) -> Never {
+        fatalError("\(call): \(lastError().map { String(cString: $0) } ?? "failed")")
+    }
+
     private static let getText = symbol("torch_exception_get_what_without_backtrace", as: GetText.self)
     private static let newValue = symbol("torch_new_stable_ivalue", as: NewValue.self)
 
@@ -24,7 +33,7 @@ import Glibc
     static func allocateOptional(_ value: UInt64) -> UInt64 {
         var pointer: UnsafeMutablePointer<UInt64>?
         if let newValue {
-            _ = newValue(&pointer)
+            ensure(newValue(&pointer), "torch_new_stable_ivalue")
         } else {
             // Before 2.13 the dispatcher frees with operator delete, which is free() in libstdc++.
             pointer = malloc(8)?.assumingMemoryBound(to: UInt64.self)

@@ -6,15 +6,15 @@ extension Device {
     @discardableResult public func validated() throws -> Device {
         Device.loadLibraries(for: kind)
         do {
-            _ = try TorchError.catching { Tensor.empty([1], device: self) }
+            _ = try TorchError.catching(locating: false) { Tensor.empty([1], device: self) }
         } catch TorchError.operatorFailed(_, let message, _, _) {
             throw TorchError.deviceUnavailable("device \(self) is not available: \(Device.reason(in: message))")
         }
         return self
     }
 
-    /// Loads what of LibTorch is needed for a kind of device and lies in a library of its own. Does nothing where it is not
-    /// installed.
+    /// Loads what of LibTorch is needed for a kind of device and lies in a library of its own. Does nothing where it
+    /// is not installed.
     public static func loadLibraries(for kind: Kind) {
         guard kind == .cuda else { return }
         _ = cudaLibraries
@@ -25,7 +25,8 @@ extension Device {
 
     /// What of torch's explanation is of use to a user: for a missing back end it lists all others over many lines.
     private static func reason(in message: String) -> String {
-        if message.hasPrefix("Could not run") { return "this LibTorch was not built for it, or its libraries are missing" }
-        return String(message.prefix { $0 != "\n" })
+        message.hasPrefix("Could not run")
+            ? "this LibTorch was not built for it, or its libraries are missing"
+            : String(message.prefix { $0 != "\n" })
     }
 }

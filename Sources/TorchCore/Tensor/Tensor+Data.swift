@@ -44,7 +44,8 @@ extension Tensor {
         }
     }
 
-    /// The value of a tensor with one element, converted to `Scalar`'s type where it is of another. Waits for the device.
+    /// The value of a tensor with one element, converted to `Scalar`'s type where it is of another. Waits for the
+    /// device.
     public func item<Scalar: TensorScalar>(
         as type: Scalar.Type = Scalar.self, file: StaticString = #fileID, line: UInt = #line
     ) -> Scalar {
@@ -58,7 +59,7 @@ extension Tensor {
     /// The first element's address, on the tensor's device. Valid while the tensor lives.
     public var dataPointer: UnsafeMutableRawPointer {
         var pointer: UnsafeMutableRawPointer?
-        _ = aoti_torch_get_data_ptr(handle, &pointer)
+        if isDefined { StableABI.ensure(aoti_torch_get_data_ptr(handle, &pointer), "aoti_torch_get_data_ptr") }
         // A tensor without elements has no memory.
         return pointer ?? UnsafeMutableRawPointer(bitPattern: 16)!
     }
@@ -66,6 +67,7 @@ extension Tensor {
     /// Gives access to the bytes of a contiguous tensor on the CPU.
     /// - Precondition: it is one; `to(.cpu).contiguous()` makes it so.
     public func withUnsafeBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+        guard isDefined else { return try body(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
         precondition(isContiguous && device == .cpu, "the bytes of a tensor are reached on the CPU, contiguous")
         let bytes = UnsafeMutableRawBufferPointer(start: dataPointer, count: count * dtype.byteCount)
         return try withExtendedLifetime(self) { try body(bytes) }

@@ -48,7 +48,10 @@ extension Tensor {
         return shape[place]
     }
 
-    private func read<Value>(_ initial: Value, _ getter: (OpaquePointer?, UnsafeMutablePointer<Value>) -> Int32) -> Value {
+    /// Fails for undefined tensors only, which then have the initial value.
+    private func read<Value>(
+        _ initial: Value, _ getter: (OpaquePointer?, UnsafeMutablePointer<Value>) -> Int32
+    ) -> Value {
         var value = initial
         withExtendedLifetime(self) { _ = getter(handle, &value) }
         return value

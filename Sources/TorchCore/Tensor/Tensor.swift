@@ -4,7 +4,8 @@ import Synchronization
 /// A multi-dimensional array of numbers, on a device, with torch's semantics.
 ///
 /// A `Tensor` is a handle: copies share the same memory, as in torch, and in-place operators (whose names end in
-/// `InPlace` or that are called `set…`, `fill…`, `copy…`) are seen through every copy. The memory is freed with the last copy.
+/// `InPlace` or that are called `set…`, `fill…`, `copy…`) are seen through every copy. The memory is freed with the
+/// last copy.
 public struct Tensor: @unchecked Sendable {
     @usableFromInline let owner: TensorOwner
 
@@ -19,7 +20,7 @@ public struct Tensor: @unchecked Sendable {
     /// A tensor without shape or memory: what a failed operator yields inside ``TorchError/catching(_:)``.
     public static var undefined: Tensor {
         var handle: OpaquePointer?
-        _ = aoti_torch_new_uninitialized_tensor(&handle)
+        StableABI.ensure(aoti_torch_new_uninitialized_tensor(&handle), "aoti_torch_new_uninitialized_tensor")
         return Tensor(owning: handle!)
     }
 
@@ -39,7 +40,7 @@ public struct Tensor: @unchecked Sendable {
     }
 
     deinit {
-        _ = aoti_torch_delete_tensor_object(handle)
+        StableABI.ensure(aoti_torch_delete_tensor_object(handle), "aoti_torch_delete_tensor_object")
         TensorOwner.live.subtract(1, ordering: .relaxed)
     }
 }

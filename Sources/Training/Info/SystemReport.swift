@@ -21,6 +21,11 @@ public struct SystemReport: Codable, Equatable, Sendable {
         public var path: String
         /// The files that are missing; empty where the data is complete.
         public var missing: [String]
+
+        public init(path: String, missing: [String]) {
+            self.path = path
+            self.missing = missing
+        }
     }
 
     /// The versions of this package and of LibTorch.

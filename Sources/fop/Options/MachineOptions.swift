@@ -3,10 +3,13 @@ import Training
 
 /// What it runs on.
 struct MachineOptions: ParsableArguments {
-    @Option(help: "cpu, cuda or cuda:N (default: cpu).")
+    @Option(
+        help: ArgumentHelp("cpu, cuda or cuda:N (default: cpu).", valueName: "name"))
     var device: String?
 
-    @Option(parsing: .unconditional, help: "Threads on the CPU (default: as LibTorch finds, see fop info).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Threads on the CPU (default: as LibTorch finds, see fop info).", valueName: "n"))
     var threads: Int?
 
     func fill(_ request: inout TrainingRequest) {

@@ -3,37 +3,53 @@ import Training
 
 /// The optimizer, and what all of them have.
 struct OptimizerOptions: ParsableArguments {
-    @Option(help: "The optimizer: \(choices(SystemChoices.optimizers)) (default: fop). kfac is fop with --beta zero.")
+    @Option(
+        help: ArgumentHelp(
+            "The optimizer: \(choices(SystemChoices.optimizers)) (default: fop). kfac is fop with --beta zero.", valueName: "name"))
     var optimizer: String?
 
     @Option(
         parsing: .unconditional,
-        help: """
-            The learning rate that the schedule starts from (default: \(defaults(\.learningRate)); for batches of about \
-            2048).
-            """)
+        help: ArgumentHelp(
+            """
+            The learning rate that the schedule starts from (default: \(defaults(\.learningRate)); for batches \
+            of about 2048).
+            """, valueName: "x"))
     var learningRate: Double?
 
-    @Option(parsing: .unconditional, help: "The momentum; adamw's first beta (default: 0.9).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The momentum; adamw's first beta (default: 0.9).", valueName: "x"))
     var momentum: Double?
 
-    @Option(parsing: .unconditional, help: "The weight decay; decoupled but for sgd (default: \(defaults(\.weightDecay))).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The weight decay; decoupled but for sgd (default: \(defaults(\.weightDecay))).", valueName: "x"))
     var weightDecay: Double?
 
     @Option(
-        help: """
-            How the learning rate goes on: \(choices(ScheduleSettings.Shape.allCases.map(\.rawValue))) (default: cosine). \
-            cosine and linear end at 0 with the last of --epochs.
-            """)
+        help: ArgumentHelp(
+            """
+            How the learning rate goes on: \(choices(ScheduleSettings.Shape.allCases.map(\.rawValue))) (default: \
+            cosine). cosine and linear end at 0 with the last of --epochs.
+            """, valueName: "name"))
     var schedule: String?
 
-    @Option(parsing: .unconditional, help: "Epochs, or a part of one, over which the learning rate rises at the start (default: 0).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Epochs, or a part of one, over which the learning rate rises at the start (default: 0).", valueName: "epochs"))
     var warmup: Double?
 
-    @Option(parsing: .unconditional, help: "step: epochs between decays (default: a third of --epochs).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("step: epochs between decays (default: a third of --epochs).", valueName: "epochs"))
     var decayEpochs: Int?
 
-    @Option(parsing: .unconditional, help: "step: what each decay multiplies the learning rate with (default: 0.1).")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("step: what each decay multiplies the learning rate with (default: 0.1).", valueName: "x"))
     var decayFactor: Double?
 
     func fill(_ request: inout TrainingRequest) {
