@@ -22,6 +22,8 @@ SWIFT_FLAGS := -Xlinker -rpath -Xlinker "$(LIBTORCH)/lib"
 export FOP_CACHE := $(CACHE)
 export FOP_DATA := $(DATA_DIR)
 export FOP_TEST_PYTHON := $(CACHE)/venv/bin/python
+# Tests use small tensors: with more threads they spend their time waiting for each other.
+test-examples test-package: export OMP_NUM_THREADS = 1
 
 SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed and there is no $(PYTHON) on the PATH." >&2; exit 1; }; \
 	$(PYTHON) -B Scripts/setup.py --cache "$(CACHE)" $(if $(DATA),--data "$(DATA_DIR)") tools

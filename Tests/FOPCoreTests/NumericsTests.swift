@@ -88,6 +88,30 @@ final class NumericsTests: SmallTensorTestCase {
         }
     }
 
+    /// Scale and shift of inputs that are all alike: singular matrices, in float32 and with next to no damping.
+    func testScaleAndShiftNeverGoUphill() {
+        for layer in LayerCase.normalizations {
+            for damping in [1e-2, 1e-5, 1e-8, 0] {
+                for scale in [1, 1e3, 1e6] {
+                    let block = layer.block(.expand)
+                    var record = layer.draw(6, seed: 3, dtype: .float32).record
+                    record.outputGradient = record.outputGradient * 1e-3 + scale
+                    record.input = record.input.onesLike()
+                    block.accumulate(record, newExamples: 6)
+                    block.updateAverages(block.takeStatistics(gradientScale: 6), decay: 0, isFinite: Tensor(true))
+                    _ = block.updateInverse(damping: damping)
+                    let title = "\(layer.name), damping \(damping), scale \(scale)"
+                    let gradient = block.gradient(record)
+                    for V in [gradient, randomTensor(gradient.shape, seed: 1), randomTensor(gradient.shape, seed: 2)] {
+                        let image = block.precondition(V)
+                        XCTAssertTrue(image.isFinite().all().item(as: Bool.self), title)
+                        XCTAssertGreaterThanOrEqual(V.inner(image).item(as: Double.self), 0, title)
+                    }
+                }
+            }
+        }
+    }
+
     /// Layers after such a step go on as usual.
     func testDegenerateRecordsGiveTheReferenceStep() {
         for (name, zeroInput, zeroGradient) in [("inputs", true, false), ("gradients", false, true)] {

@@ -26,7 +26,8 @@ public struct Tolerance: Sendable {
     }
 
     func allows(_ actual: Double, _ expected: Double) -> Bool {
-        actual == expected || abs(actual - expected) <= absolute + relative * abs(expected)
+        actual == expected
+            || (expected.isFinite && abs(actual - expected) <= absolute + relative * abs(expected))
     }
 }
 

@@ -21,6 +21,29 @@ public func assertNoTensorLeak<Result>(
     if after != before { fail("\(after - before) more tensors alive than before", message(), file, line) }
 }
 
+/// Fails when calls of `body` leave tensors or memory of LibTorch or Swift behind: `bytes` per call.
+///
+/// Caches fill up and other threads allocate: only a loss in every one of several rounds counts.
+public func assertNoMemoryGrowth(
+    calls: Int = 100, bytes: Int = 12, _ message: @autoclosure () -> String = "", file: StaticString = #filePath,
+    line: UInt = #line, _ body: () throws -> Void
+) rethrows {
+    for _ in 0..<calls / 10 + 1 { try body() }
+    let live = Tensor.liveCount
+    var growth: [Int] = []
+    repeat {
+        let before = TorchRuntime.allocatedBytes
+        for _ in 0..<calls { try body() }
+        growth.append(TorchRuntime.allocatedBytes - before)
+    } while growth.count < 5 && growth.last! > bytes * calls
+    if growth.last! > bytes * calls {
+        fail("\(growth) bytes more after \(calls) calls each", message(), file, line)
+    }
+    if Tensor.liveCount != live {
+        fail("\(Tensor.liveCount - live) more tensors alive than before", message(), file, line)
+    }
+}
+
 /// Fails unless `body` throws a `TorchError`; hands it to `check`.
 public func assertThrowsTorchError<Result>(
     _ body: @autoclosure () throws -> Result, file: StaticString = #filePath, line: UInt = #line,

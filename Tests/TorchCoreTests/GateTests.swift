@@ -17,17 +17,6 @@ final class GateTests: XCTestCase {
         XCTAssertFalse(OperatorGate.stable.takesNumbers)
     }
 
-    /// Fails when more calls of a kind leave tensors or memory behind: 16 bytes lost per call would show.
-    private func assertNoGrowth(_ label: String, calls: Int = 1000, line: UInt = #line, _ body: () -> Void) {
-        let live = Tensor.liveCount
-        for _ in 0..<calls / 10 { body() }
-        let before = TorchRuntime.allocatedBytes
-        for _ in 0..<calls { body() }
-        let bytes = TorchRuntime.allocatedBytes - before
-        XCTAssertLessThan(bytes, 12 * calls, "\(label): \(bytes) bytes more after \(calls) calls", line: line)
-        XCTAssertEqual(Tensor.liveCount, live, label, line: line)
-    }
-
     private func assertFails(_ body: () -> Void) {
         do {
             try TorchError.catching(body)
@@ -56,7 +45,9 @@ final class GateTests: XCTestCase {
         let index = Tensor([1, 0])
         for (label, gate) in gates {
             withGate(gate) {
-                for (kind, body) in kinds(of: x, index) { assertNoGrowth("\(label), \(kind)", body) }
+                for (kind, body) in kinds(of: x, index) {
+                    assertNoMemoryGrowth(calls: 1000, "\(label), \(kind)", body)
+                }
             }
             XCTAssertEqual(x.referenceCount, 1, label)
             XCTAssertEqual(index.referenceCount, 1, label)
@@ -79,7 +70,7 @@ final class GateTests: XCTestCase {
             withGate(gate) {
                 for (kind, body) in bad {
                     // The stable C ABI reads the whole C++ stack at each failure: 15 ms.
-                    assertNoGrowth("\(label), \(kind)", calls: label == "fast" ? 1000 : 50) { assertFails(body) }
+                    assertNoMemoryGrowth(calls: label == "fast" ? 1000 : 50, "\(label), \(kind)") { assertFails(body) }
                 }
             }
             XCTAssertEqual(x.referenceCount, 1, label)
@@ -90,10 +81,10 @@ final class GateTests: XCTestCase {
     /// Calls that no operator answers to: containers must be freed all the same.
     func testWrongCountKeepsNothing() {
         let x = Tensor([1.0])
-        assertNoGrowth("too few arguments") {
+        assertNoMemoryGrowth(calls: 1000, "too few arguments") {
             assertFails { _ = call(GateTests.cat, file: #fileID, line: #line) { $0.push([x]) } }
         }
-        assertNoGrowth("too few results") {
+        assertNoMemoryGrowth(calls: 1000, "too few results") {
             assertFails {
                 callVoid(GateTests.einsum, file: #fileID, line: #line) {
                     $0.push("i,i")

@@ -99,6 +99,8 @@ final class IndexingTests: XCTestCase {
         let x = numbers
         let cases: [(String, () -> Tensor)] = [
             ("index 5 is out of bounds for dimension 0 with size 2", { x[5] }),
+            ("index 2 is out of bounds for dimension 0 with size 2", { x[2] }),
+            ("index -3 is out of bounds for dimension 0 with size 2", { x[-3] }),
             ("index -4 is out of bounds for dimension 1 with size 3", { x[.all, -4] }),
             ("index 7 is out of bounds for dimension 2 with size 4", { x[0, .newAxis, .ellipsis, 7] }),
             ("too many indices for tensor of dimension 3", { x[0, 0, 0, 0] }),

@@ -165,7 +165,7 @@ final class SerializationFailureTests: XCTestCase {
         try SafetensorsFile.write(tensors: ["a": randomTensor([3]), "b": Tensor([1, 2])], to: path)
         let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
         var random = SplitMix(seed: 1)
-        for _ in 0..<2000 {
+        for _ in 0..<300 {
             var damaged = whole
             let byte = Int.random(in: 0..<whole.count - 28, using: &random)
             damaged[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random)

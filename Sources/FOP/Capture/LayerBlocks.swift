@@ -10,6 +10,9 @@ struct LayerBlock {
     let parameters: [(name: String, parameter: Parameter)]
     /// What the block is, for the coverage table.
     let kind: String
+
+    /// Whether any of the parameters can change: a frozen layer costs nothing.
+    var isTraining: Bool { parameters.contains { $0.parameter.requiresGradient } }
 }
 
 /// Finds the layers of a model that a Fisher block can stand for.

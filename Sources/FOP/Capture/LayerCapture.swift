@@ -5,12 +5,14 @@ import Torch
 /// the backward pass, which computes no weight gradients for these layers.
 final class LayerCapture: LayerObserver {
     private let sink: any LayerRecordSink
+    private let layers: [LayerBlock]
     private let indices: [ObjectIdentifier: Int]
     private let anchor: GradientAnchor
     private var isCollecting = false
 
     init(_ layers: [LayerBlock], sink: any LayerRecordSink, device: Device) {
         self.sink = sink
+        self.layers = layers
         indices = Dictionary(
             uniqueKeysWithValues: layers.enumerated().map { (ObjectIdentifier($1.layer), $0) })
         anchor = GradientAnchor(device: device)
@@ -18,10 +20,12 @@ final class LayerCapture: LayerObserver {
     }
 
     func observe(_ layer: Module, input: Tensor, output: Tensor, context: LayerContext) -> Tensor {
-        guard let index = indices[ObjectIdentifier(layer)] else { return output }
-        let input = input.detached()
+        guard let index = indices[ObjectIdentifier(layer)], layers[index].isTraining else { return output }
+        // Let go of as soon as it is used: the graph, and with it this closure, lives as long as the loss.
+        var waiting: Tensor? = input.detached()
         return anchor.tap(output) { [weak self] gradient in
-            guard let self, isCollecting else { return }
+            guard let self, isCollecting, let input = waiting else { return }
+            waiting = nil
             var record = LayerRecord(input: input, outputGradient: gradient)
             if case .normalization(let mean, let scale) = context {
                 record.normalization = (mean.detached(), scale.detached())

@@ -18,19 +18,16 @@ public struct FOPOptions: Equatable, Sendable {
 
     /// Checks every value.
     /// - Throws: ``TorchError/invalidValue(_:)`` that lists what is out of range.
-    public func validate() throws {
-        var problems: [String] = []
-        do { try curvature.validate() } catch TorchError.invalidValue(let text) { problems.append(text) }
-        if !(momentum >= 0 && momentum < 1) {
-            problems.append("momentum is \(momentum): use a number from 0 to below 1")
-        }
-        if !(weightDecay >= 0 && weightDecay.isFinite) {
-            problems.append("weightDecay is \(weightDecay): use a finite number of 0 or more")
-        }
-        if maximumSkippedSteps < 1 {
-            problems.append("maximumSkippedSteps is \(maximumSkippedSteps): use a whole number of 1 or more")
-        }
-        guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
+    public func validate() throws { try throwProblems(problems) }
+
+    /// What is out of range, with the legal ranges.
+    var problems: [String] {
+        var checks = SettingChecks()
+        checks.share("momentum", momentum)
+        checks.nonNegative("weightDecay", weightDecay)
+        checks.nonNegative("fallback.learningRateScale", fallback.learningRateScale)
+        checks.count("maximumSkippedSteps", maximumSkippedSteps)
+        return curvature.problems + checks.problems
     }
 }
 

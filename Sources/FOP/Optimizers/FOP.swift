@@ -36,10 +36,7 @@ public final class FOP: Optimizer {
     ///   - options: everything else.
     /// - Throws: ``TorchError/invalidValue(_:)`` that names what is out of range and the legal range.
     public init(_ model: Module, learningRate: Double, options: FOPOptions = FOPOptions()) throws {
-        guard learningRate >= 0, learningRate.isFinite else {
-            throw TorchError.invalidValue("learningRate is \(learningRate): use a finite number of 0 or more")
-        }
-        try options.validate()
+        try throwProblems(learningRateProblems("learningRate", learningRate) + options.problems)
         self.learningRate = learningRate
         self.options = options
         layers = layerBlocks(of: model, weightSharing: options.curvature.weightSharing)
@@ -68,6 +65,9 @@ public final class FOP: Optimizer {
     }
 
     public func backward(_ loss: Tensor) throws {
+        guard layers.contains(where: \.isTraining) || !fallback.trainable.isEmpty else {
+            throw TorchError.invalidValue("all parameters are frozen: there is nothing to train")
+        }
         let others = fallback.trainable
         let gradients = capture.backPropagate(loss, others: fallback.values(others))
         withoutGradients {
@@ -100,9 +100,11 @@ public final class FOP: Optimizer {
         var buffers: [Tensor] = []
         for (index, direction) in directions.enumerated() {
             guard let direction else { continue }
-            parameters += layers[index].parameters.map(\.parameter.value)
-            steps += direction
-            buffers += momenta[index]
+            for (place, (_, parameter)) in layers[index].parameters.enumerated() where parameter.requiresGradient {
+                parameters.append(parameter.value)
+                steps.append(direction[place])
+                if options.momentum != 0 { buffers.append(momenta[index][place]) }
+            }
         }
         applyDecoupledWeightDecay(
             parameters, learningRate: learningRate, decay: options.weightDecay, foundInfinity: foundInfinity)

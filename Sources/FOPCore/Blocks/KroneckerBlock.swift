@@ -44,7 +44,7 @@ public final class KroneckerBlock: FisherBlock {
 
     public func gradient(_ record: LayerRecord) -> Tensor {
         let weight = geometry.weightGradient(record)
-        return pack(geometry.hasBias ? [weight, geometry.biasGradient(record)] : [weight])
+        return pack(geometry.hasBias ? [weight, geometry.biasGradient(record)] : [weight]).toFactorPrecision()
     }
 
     // MARK: Curvature

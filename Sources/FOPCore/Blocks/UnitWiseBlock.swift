@@ -56,7 +56,7 @@ public final class UnitWiseBlock: FisherBlock {
     // MARK: Gradients
 
     public func gradient(_ record: LayerRecord) -> Tensor {
-        if kind == .batch, let sums = batchNormSums(record) { return pack(sums) }
+        if kind == .batch, let sums = batchNormSums(record) { return pack(sums).toFactorPrecision() }
         return exampleGradients(record).sum([0])
     }
 

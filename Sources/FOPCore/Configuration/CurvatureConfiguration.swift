@@ -30,6 +30,11 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     /// Checks every value.
     /// - Throws: ``TorchError/invalidValue(_:)`` that lists all that are out of range.
     public func validate() throws {
+        guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
+    }
+
+    /// What is out of range, with the legal ranges.
+    public var problems: [String] {
         var problems: [String] = []
         func require(_ condition: Bool, _ problem: String) { if !condition { problems.append(problem) } }
         require(damping >= 0 && damping.isFinite, "damping is \(damping): use a finite number of 0 or more")
@@ -44,6 +49,6 @@ public struct CurvatureConfiguration: Equatable, Sendable {
         }
         if case .fixed(let value) = beta { require(value.isFinite, "beta is \(value): use a finite number") }
         if let klClip { require(klClip > 0 && klClip.isFinite, "klClip is \(klClip): use a number above 0, or nil") }
-        guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
+        return problems
     }
 }

@@ -17,7 +17,7 @@ extension FisherPreconditioner {
 
     /// The shapes that a saved state can have, by name.
     public func stateShapes(names: [String]) -> [String: [Int]] {
-        var shapes = ["counters": [3]]
+        var shapes = ["counters": [4]]
         for (name, block) in zip(names, blocks) {
             for (key, shape) in block.stateShapes { shapes["\(name).\(key)"] = shape }
         }
@@ -32,12 +32,15 @@ extension FisherPreconditioner {
             hasCurvature = hasCurvature && !own.isEmpty
             block.load(Dictionary(uniqueKeysWithValues: own))
         }
-        let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1]
+        let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1, 0]
         func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }
         resume(
-            stepCount: saved[0], stepsSinceFactors: sinceUpdate(saved[1]), stepsSinceInverses: sinceUpdate(saved[2]))
+            stepCount: saved[0], stepsSinceFactors: sinceUpdate(saved[1]), stepsSinceInverses: sinceUpdate(saved[2]),
+            lastBatchSize: saved[3])
     }
 
-    /// Steps taken, and steps since the last factors and inverses (-1: never).
-    private var counters: Tensor { Tensor([stepCount, stepsSinceFactors ?? -1, stepsSinceInverses ?? -1]) }
+    /// Steps taken, steps since the last factors and inverses (-1: never), and the size of the last batch.
+    private var counters: Tensor {
+        Tensor([stepCount, stepsSinceFactors ?? -1, stepsSinceInverses ?? -1, lastBatchSize])
+    }
 }

@@ -22,6 +22,9 @@ public final class FisherPreconditioner: LayerRecordSink {
     private var microBatch = -1
     private(set) var stepsSinceFactors: Int?
     private(set) var stepsSinceInverses: Int?
+    /// The size of the last batch: with automatic intervals it tells at the start of a step what is due.
+    private(set) var lastBatchSize = 0
+    private var isFactorStep = true
 
     /// How many sub-batches a batch is split into.
     private let parts = 2
@@ -38,7 +41,10 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     // MARK: Gathering, during the backward pass
 
-    public func beginMicroBatch() { microBatch += 1 }
+    public func beginMicroBatch() {
+        microBatch += 1
+        if microBatch == 0 { isFactorStep = isDue(stepsSinceFactors, configuration.factorInterval) }
+    }
 
     public func record(_ record: LayerRecord, block index: Int) {
         let block = blocks[index]
@@ -49,7 +55,7 @@ public final class FisherPreconditioner: LayerRecordSink {
             ranges.count == 1 ? block.gradient(record) : block.gradient(record.examples(range))
         }
         gathered[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
-        if isFactorStep(batchSize: record.examples) {
+        if isFactorStep {
             let sample = record.thinned(to: factorExamples(record, block))
             block.accumulate(sample, newExamples: isFirstCall ? sample.examples : 0)
         }
@@ -87,12 +93,11 @@ public final class FisherPreconditioner: LayerRecordSink {
         learningRate: Double, othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
         let active = blocks.indices.filter { !gathered[$0].isEmpty }
-        let batchSize = active.map { gathered[$0].examples }.max() ?? 0
         let gradients = subBatchGradients(active)
         let statistics = newStatistics(active)
         let isFinite = allFinite(gradients, statistics, others: othersFinite)
-        updateFactors(statistics, active, isFinite: isFinite, batchSize: batchSize)
-        updateInverses(active, batchSize: batchSize)
+        updateFactors(statistics, active, isFinite: isFinite)
+        updateInverses(active)
         let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
         let scale = trustRegionScale(steps, learningRate: learningRate)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
@@ -100,6 +105,7 @@ public final class FisherPreconditioner: LayerRecordSink {
             directions[index] = blocks[index].unpack(step.direction(scaledBy: scale))
         }
         lastScalars = steps.map(\.scalars)
+        lastBatchSize = active.map { gathered[$0].examples }.max() ?? lastBatchSize
         finishStep()
         return (directions, isFinite)
     }
@@ -129,8 +135,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     /// Stage 2: moving averages, every k-th step.
-    private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor, batchSize: Int) {
-        guard isFactorStep(batchSize: batchSize) else {
+    private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor) {
+        guard isFactorStep else {
             stepsSinceFactors = stepsSinceFactors.map { $0 + 1 }
             return
         }
@@ -141,8 +147,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     /// Stage 3: inverses, every k'-th step.
-    private func updateInverses(_ active: [Int], batchSize: Int) {
-        guard isDue(stepsSinceInverses, configuration.inverseInterval, batchSize) else {
+    private func updateInverses(_ active: [Int]) {
+        guard isDue(stepsSinceInverses, configuration.inverseInterval) else {
             stepsSinceInverses = stepsSinceInverses.map { $0 + 1 }
             return
         }
@@ -167,7 +173,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// Stage 5: the trust region, min(1, sqrt(kappa / (lr^2 sum <g_avg, d>))).
     private func trustRegionScale(_ steps: [ProjectedStep], learningRate: Double) -> Tensor? {
         guard let kappa = configuration.klClip, learningRate != 0, !steps.isEmpty else { return nil }
-        let gain = Tensor.stacked(steps.map(\.scalars.gain)).sum()
+        // Negative only where a fixed beta leads uphill, or by rounding.
+        let gain = Tensor.stacked(steps.map(\.scalars.gain)).sum().absolute()
         let scale = (kappa / (gain * (learningRate * learningRate))).squareRoot()
         // A gain of 0 gives infinity, which the minimum takes care of.
         return scale.minimum(scale.onesLike())
@@ -179,21 +186,18 @@ public final class FisherPreconditioner: LayerRecordSink {
         stepCount += 1
     }
 
-    private func isFactorStep(batchSize: Int) -> Bool {
-        isDue(stepsSinceFactors, configuration.factorInterval, batchSize)
-    }
-
-    private func isDue(_ stepsSince: Int?, _ interval: Interval, _ batchSize: Int) -> Bool {
+    private func isDue(_ stepsSince: Int?, _ interval: Interval) -> Bool {
         guard let stepsSince else { return true }
-        return stepsSince >= interval.steps(batchSize: batchSize)
+        return stepsSince >= interval.steps(batchSize: lastBatchSize)
     }
 
     // MARK: Saved state
 
-    func resume(stepCount: Int, stepsSinceFactors: Int?, stepsSinceInverses: Int?) {
+    func resume(stepCount: Int, stepsSinceFactors: Int?, stepsSinceInverses: Int?, lastBatchSize: Int) {
         discard()
         self.stepCount = stepCount
         self.stepsSinceFactors = stepsSinceFactors
         self.stepsSinceInverses = stepsSinceInverses
+        self.lastBatchSize = lastBatchSize
     }
 }

@@ -68,7 +68,9 @@ public func applyDecoupledWeightDecay(
     _ parameters: [Tensor], learningRate: Double, decay: Double, foundInfinity: Tensor
 ) {
     guard decay != 0, !parameters.isEmpty else { return }
-    let factor = 1 - (1 - foundInfinity) * (learningRate * decay)
+    // In float32 the factor is 1 less something that is cut off: float64 parameters would decay by another amount.
+    let isWide = parameters.contains { $0.dtype == .float64 }
+    let factor = 1 - (1 - (isWide ? foundInfinity.to(.float64) : foundInfinity)) * (learningRate * decay)
     callVoid(Op.foreachMul, file: #fileID, line: #line) {
         $0.push(parameters)
         $0.push(factor)

@@ -1,8 +1,8 @@
 /// Where in a program an operator that failed was called from.
 ///
-/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like
-/// functions cannot: what they pass on is a place in this package. In that case, and only when something failed
-/// already, the stack is searched.
+/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like functions
+/// cannot: what they pass on is a place in this package. In that case, and only when something failed already, the stack
+/// is searched. In a release build the line is that of the optimized code, which may be one beside the user's.
 public enum CallerLocation {
     /// A file and a line.
     public typealias Place = (file: String, line: UInt)
@@ -14,14 +14,12 @@ public enum CallerLocation {
     /// The modules whose own lines are not what a user wants to read.
     private static let ourModules = ["TorchCore", "Torch", "FOPCore", "FOP", "CTorchShim"]
 
-    /// The package's Sources folder as the compiler saw it.
-    private static let sources: Substring = {
-        let here = #filePath
-        let parts = here.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-        return Substring(parts.joined(separator: "/") + "/")
-    }()
-
-    private static let ourFolders = ourModules.map { sources + $0 + "/" }
+    /// Whether a file of the debug information is one of ours. Code that was inlined into other modules has relative
+    /// paths.
+    private static func isOurs(_ path: String) -> Bool {
+        let folders = path.split(separator: "/")
+        return zip(folders, folders.dropFirst()).contains { $0 == "Sources" && ourModules.contains(String($1)) }
+    }
 
     /// The place to report for a failure that was told to be at `file` and `line`: these, or where the stack leaves
     /// this package if they are in it.
@@ -29,6 +27,6 @@ public enum CallerLocation {
         let told = (file: "\(file)", line: line)
         let module = told.file.prefix { $0 != "/" }
         guard ourModules.contains(where: { $0 == module }) else { return told }
-        return search? { path in ourFolders.contains { path.hasPrefix($0) } } ?? told
+        return search?(isOurs) ?? told
     }
 }

@@ -67,7 +67,7 @@ public func operatorFailure(_ name: String, _ message: String, _ file: StaticStr
         stopProgram("\(place.file):\(place.line): Fatal error: \(name): \(message)\n")
     }
     guard collector.first == nil else { return }
-    let place = collector.locates ? CallerLocation.user(file, line) : ("\(file)", line)
+    let place = collector.locates ? CallerLocation.user(file, line) : (file: "\(file)", line: line)
     collector.first = .operatorFailed(operator: name, message: message, file: place.file, line: place.line)
 }
 
