@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures compare figures clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,8 +80,18 @@ reference-venv: ## Make the Python environment with all of PyTorch (3 GB downloa
 fixtures: reference-venv ## Write the test fixtures anew with PyTorch (Reference/*.py)
 	@for script in Reference/[!_]*.py; do echo "$$script"; "$(CACHE)/reference-venv/bin/python" -B "$$script" || exit 1; done
 
+compare: build data ## Train with FOP, K-FAC, SGD and AdamW (about half an hour); writes results/, the figure and the README's table
+	@$(SETUP) figures-venv
+	$(PYTHON) -B Scripts/compare.py --data "$(DATA_DIR)" $(ARGS)
+	@$(MAKE) --no-print-directory figures
+
+figures: ## Draw the figure and write the README's table from results/
+	@$(SETUP) figures-venv
+	"$(CACHE)/figures-venv/bin/python" -B Scripts/plot_comparison.py results/fashion-mnist-2048.json \
+	    --figure Documentation/figures/fashion-mnist.png --table README.md
+
 clean: ## Remove what was built
 	rm -rf .build Examples/*/.build
 
 distclean: clean ## Remove what was built and what was fetched (not runs/)
-	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv downloads tmp logs lock || true
+	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv figures-venv downloads tmp logs lock || true

@@ -50,8 +50,11 @@ let package = Package(
             path: "Tests/DenseComparison"),
         .testTarget(name: "TorchCoreTests", dependencies: ["TorchCore", "TestSupport"]),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
-        .testTarget(name: "FOPCoreTests", dependencies: ["FOPCore", "Torch", "TestSupport", "DenseReference", "DenseComparison"]),
-        .testTarget(name: "FOPTests", dependencies: ["FOP", "Models", "TestSupport", "DenseReference", "DenseComparison"]),
+        .testTarget(
+            name: "FOPCoreTests",
+            dependencies: ["FOPCore", "Torch", "TestSupport", "DenseReference", "DenseComparison"]),
+        .testTarget(
+            name: "FOPTests", dependencies: ["FOP", "Models", "TestSupport", "DenseReference", "DenseComparison"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),

@@ -16,6 +16,7 @@ class Cache:
         self.fashion_mnist = root / "data" / "fashion-mnist"
         self.test_venv = root / "venv"
         self.reference_venv = root / "reference-venv"
+        self.figures_venv = root / "figures-venv"
         self.downloads = root / "downloads"
         """Whole wheels, until they are unpacked."""
         self.temporary = root / "tmp"

@@ -79,6 +79,10 @@ def set_up_reference_venv(cache: Cache, options: argparse.Namespace) -> None:
                  purpose="fixtures", extra=[f"torch=={torch}"])
 
 
+def set_up_figures_venv(cache: Cache, options: argparse.Namespace) -> None:
+    venvs.ensure(cache, cache.figures_venv, PinFile.read(options.pins / "figures-requirements.txt"), purpose="figures")
+
+
 PARTS = {
     "tools": set_up_tools,
     "libtorch": set_up_libtorch,
@@ -87,4 +91,5 @@ PARTS = {
     "data": set_up_data,
     "test-venv": set_up_test_venv,
     "reference-venv": set_up_reference_venv,
+    "figures-venv": set_up_figures_venv,
 }

@@ -1,7 +1,8 @@
 import Torch
 import XCTest
 
-/// Tests on many small tensors: they run with one thread, since threads that wait for each other are slow on a busy machine.
+/// Tests on many small tensors: they run with one thread, since threads that wait for each other are slow on a busy
+/// machine.
 open class SmallTensorTestCase: XCTestCase {
     private var threads = 0
 

@@ -26,8 +26,8 @@ public struct ReferenceConvolution: Sendable {
         }
     }
 
-    /// Where in an image (channels x sizes, row-major) the elements of one patch are: channel by channel of the group, then kernel
-    /// position; nil in the padding.
+    /// Where in an image (channels x sizes, row-major) the elements of one patch are: channel by channel of the group,
+    /// then kernel position; nil in the padding.
     func patch(_ position: [Int], group: Int, sizes: [Int]) -> [Int?] {
         let perGroup = channels / groups
         return (group * perGroup..<(group + 1) * perGroup).flatMap { channel in

@@ -1,7 +1,7 @@
 /// What one example brought to one layer.
 public struct LayerExample {
-    /// One use of the weight: what went in, with a 1 at its end where there is a bias, and the derivative of the example's own
-    /// loss with respect to what came out.
+    /// One use of the weight: what went in, with a 1 at its end where there is a bias, and the derivative of the
+    /// example's own loss with respect to what came out.
     public struct Position {
         public var input, output: [Double]
 
@@ -13,8 +13,8 @@ public struct LayerExample {
 
     /// For layers with a weight: for each group of the layer, its positions. Empty for scale and shift.
     public var groups: [[Position]]
-    /// The example's own gradient of all of the layer's parameters, in the order of the layer's vector: groups, outputs, inputs
-    /// with the bias last; or units, then weight and bias.
+    /// The example's own gradient of all of the layer's parameters, in the order of the layer's vector: groups,
+    /// outputs, inputs with the bias last; or units, then weight and bias.
     public var gradient: [Double]
 
     /// For a layer with a weight: the sum over positions of g a^T.

@@ -1,5 +1,5 @@
-/// A dense matrix of float64 numbers, row by row. Everything here is slow and plain on purpose: it is what the product is
-/// compared with, and shares no code with it.
+/// A dense matrix of float64 numbers, row by row. Everything here is slow and plain on purpose: it is what the product
+/// is compared with, and shares no code with it.
 public struct Matrix {
     public let rows, columns: Int
     /// The elements in row-major order.

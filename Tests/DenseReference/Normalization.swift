@@ -9,12 +9,14 @@ public enum ReferenceNormalization: Sendable {
     /// The same without a mean: x / sqrt(mean(x^2) + eps).
     case rootMeanSquare([Int])
 
-    /// Means and inverse standard deviations of N x … : one per channel, N x groups, or the input's shape with 1 for the
-    /// normalised dimensions.
+    /// Means and inverse standard deviations of N x … : one per channel, N x groups, or the input's shape with 1 for
+    /// the normalised dimensions.
     public func statistics(_ input: DenseArray, epsilon: Double) -> (mean: DenseArray, scale: DenseArray) {
         var shape = keyShape(input.shape)
         var numbers = [[Double]](repeating: [], count: shape.reduce(1, *))
-        for (value, index) in zip(input.values, allIndices(input.shape)) { numbers[place(index, input.shape)].append(value) }
+        for (value, index) in zip(input.values, allIndices(input.shape)) {
+            numbers[place(index, input.shape)].append(value)
+        }
         let means = numbers.map { isCentred ? $0.reduce(0, +) / Double($0.count) : 0 }
         let scales = zip(numbers, means).map { numbers, mean in
             let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count)
@@ -30,10 +32,12 @@ public enum ReferenceNormalization: Sendable {
     /// The normalised input.
     public func normalize(_ input: DenseArray, epsilon: Double) -> DenseArray {
         let (means, scales) = statistics(input, epsilon: epsilon)
-        return DenseArray(input.shape, zip(input.values, allIndices(input.shape)).map { value, index in
-            let place = place(index, input.shape)
-            return (value - means.values[place]) * scales.values[place]
-        })
+        return DenseArray(
+            input.shape,
+            zip(input.values, allIndices(input.shape)).map { value, index in
+                let place = place(index, input.shape)
+                return (value - means.values[place]) * scales.values[place]
+            })
     }
 
     /// The examples' own gradients of scale and shift, given the output's derivative: unit by unit, scale before shift.
@@ -48,9 +52,10 @@ public enum ReferenceNormalization: Sendable {
                 scales[unit] += gradient.values[flat] * normalized.values[flat]
                 shifts[unit] += gradient.values[flat]
             }
-            return LayerExample(gradient: (0..<units).flatMap { unit in
-                (hasWeight ? [scales[unit]] : []) + (hasBias ? [shifts[unit]] : [])
-            })
+            return LayerExample(
+                gradient: (0..<units).flatMap { unit in
+                    (hasWeight ? [scales[unit]] : []) + (hasBias ? [shifts[unit]] : [])
+                })
         }
     }
 

@@ -87,8 +87,8 @@ public final class ReferenceOptimizer {
     }
 }
 
-/// The examples of the two sub-batches: halves of one micro-batch, the first one larger by one where N is odd; or micro-batches 1 to
-/// m/2 and the others. A single example is both.
+/// The examples of the two sub-batches: halves of one micro-batch, the first one larger by one where N is odd; or
+/// micro-batches 1 to m/2 and the others. A single example is both.
 public func halves(_ microBatches: [[LayerExample]]) -> (first: [LayerExample], second: [LayerExample]) {
     if microBatches.count > 1 {
         let middle = (microBatches.count + 1) / 2

@@ -5,7 +5,8 @@ import TestSupport
 import Torch
 import XCTest
 
-/// Gradients, factors, inverses and products of every kind of block, against full matrices made from each example's own gradient.
+/// Gradients, factors, inverses and products of every kind of block, against full matrices made from each example's own
+/// gradient.
 final class BlockTests: SmallTensorTestCase {
     func testEveryBlockEqualsTheDenseComputation() {
         for layer in LayerCase.all {

@@ -75,7 +75,8 @@ final class InverseLadderTests: SmallTensorTestCase {
 
     // MARK: Whole blocks
 
-    /// Singular, zero, of rank one, huge or tiny factors, with and without damping: every product is finite, every outcome counted.
+    /// Singular, zero, of rank one, huge or tiny factors, with and without damping: every product is finite, every
+    /// outcome counted.
     func testEveryFactorGivesAFiniteStep() {
         var outcomes: [InverseOutcome: Int] = [:]
         for (name, A, G) in factorPairs {

@@ -5,12 +5,13 @@ import TestSupport
 import Torch
 import XCTest
 
-/// What must hold whatever the input (the table in section 3 of the algorithm), on random and degenerate gradients and factors.
+/// What must hold whatever the input (the table in section 3 of the algorithm), on random and degenerate gradients and
+/// factors.
 final class ProjectionPropertyTests: SmallTensorTestCase {
     private let shapes = [(1, 1), (1, 5), (4, 1), (3, 4), (7, 5)]
 
-    /// Calls `body` with every combination of gradients, factors and types, on changing shapes, scales and damping, with a
-    /// tolerance for the type.
+    /// Calls `body` with every combination of gradients, factors and types, on changing shapes, scales and damping,
+    /// with a tolerance for the type.
     private func forEachCase(
         _ gradients: [ProjectionCase.Gradients] = ProjectionCase.Gradients.allCases, seeds: Int = 4,
         dampings: [Double] = [0.3, 0.03], _ body: (ProjectionCase, Double) -> Void
@@ -76,7 +77,8 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
         }
     }
 
-    /// Gradients along one line differ by nothing that is orthogonal to their mean, but for rounding, which must not be followed.
+    /// Gradients along one line differ by nothing that is orthogonal to their mean, but for rounding, which must not be
+    /// followed.
     func testParallelGradientsGiveKFAC() {
         forEachCase([.parallel, .antiparallel, .secondZero], seeds: 8) { test, _ in
             let plain = test.M.solve([test.average])[0]
@@ -166,9 +168,8 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
             // A single row or column leaves random gradients parallel in part: nothing to compare but rounding.
             guard test.first.count > 1 else { return }
             let (step, expected) = (test.step(), test.expected)
-            guard expected.E > 1e-6 * inner(test.difference, test.M.solve([test.difference])[0]) || expected.B == 0 else {
-                return
-            }
+            let difference = inner(test.difference, test.M.solve([test.difference])[0])
+            guard expected.E > 1e-6 * difference || expected.B == 0 else { return }
             assertReference(step.direction(), expected.direction, below: tolerance, test.title)
         }
     }

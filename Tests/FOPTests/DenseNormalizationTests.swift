@@ -6,9 +6,11 @@ import TestSupport
 import Torch
 import XCTest
 
-/// Networks with normalisation: inputs and output gradients of the layers are recorded in float64, all else is the reference's.
+/// Networks with normalisation: inputs and output gradients of the layers are recorded in float64, all else is the
+/// reference's.
 final class DenseNormalizationTests: SmallTensorTestCase {
-    private let convolution = ReferenceConvolution(2, 4, kernel: [3, 3], stride: [2, 2], padding: [1, 1], hasBias: false)
+    private let convolution = ReferenceConvolution(
+        2, 4, kernel: [3, 3], stride: [2, 2], padding: [1, 1], hasBias: false)
 
     private func layers(_ dtype: DType) -> [any Layer] {
         let generator = Generator(seed: 6)
@@ -16,7 +18,8 @@ final class DenseNormalizationTests: SmallTensorTestCase {
         let head = Linear(12, 5, generator: generator)
         let last = Linear(5, 3, generator: generator)
         let layers: [any Layer] = [
-            first, BatchNorm(4), Tanh(), Conv2d(4, 4, kernel: 1, generator: generator), GroupNorm(groups: 2, channels: 4),
+            first, BatchNorm(4), Tanh(), Conv2d(4, 4, kernel: 1, generator: generator),
+            GroupNorm(groups: 2, channels: 4),
             Tanh(), Flatten(), LayerNorm(12), head, RMSNorm(5), last,
         ]
         return layers.map { layer in
@@ -41,7 +44,10 @@ final class DenseNormalizationTests: SmallTensorTestCase {
         func normalized(
             _ definition: ReferenceNormalization, epsilon: Double, hasBias: Bool = true
         ) -> (DenseArray, DenseArray) -> [LayerExample] {
-            { definition.examples(normalized: definition.normalize($0, epsilon: epsilon), gradient: $1, hasBias: hasBias) }
+            {
+                definition.examples(
+                    normalized: definition.normalize($0, epsilon: epsilon), gradient: $1, hasBias: hasBias)
+            }
         }
         return [
             (0, .kronecker(), images(convolution)),

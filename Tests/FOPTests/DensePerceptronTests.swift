@@ -6,7 +6,8 @@ import TestSupport
 import Torch
 import XCTest
 
-/// From a model's input to its new weights, against code that shares nothing with the product: perceptrons, also on sequences.
+/// From a model's input to its new weights, against code that shares nothing with the product: perceptrons, also on
+/// sequences.
 final class DensePerceptronTests: SmallTensorTestCase {
     private let types = [DType.float32, .float64]
 
@@ -28,7 +29,9 @@ final class DensePerceptronTests: SmallTensorTestCase {
         return SideBySide(Sequential(layers).to(dtype), network, layers: linear, sharing: sharing)
     }
 
-    private func batches(_ counts: [[Int]], dtype: DType, shape: [Int] = [4], positions: [Int] = []) -> [[LabelledBatch]] {
+    private func batches(
+        _ counts: [[Int]], dtype: DType, shape: [Int] = [4], positions: [Int] = []
+    ) -> [[LabelledBatch]] {
         counts.enumerated().map { step, sizes in
             sizes.enumerated().map { micro, count in
                 LabelledBatch(
@@ -145,7 +148,8 @@ final class DensePerceptronTests: SmallTensorTestCase {
                 model, layers: [first, shared, last], blocks: [.kronecker(), .kronecker(), .kronecker()],
                 examples: { weights, batch in
                     let used = [weights[0], weights[1], weights[1], weights[2]]
-                    let seen = network.run(DenseArray(batch.inputs).parts, labels: batch.labelRows, weights: used).layers
+                    let inputs = DenseArray(batch.inputs).parts
+                    let seen = network.run(inputs, labels: batch.labelRows, weights: used).layers
                     return [seen[0], zip(seen[1], seen[2]).map { $0.again($1) }, seen[3]]
                 })
             try pair.check(batches([[7], [6]], dtype: dtype), "\(dtype)")

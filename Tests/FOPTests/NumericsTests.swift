@@ -45,7 +45,9 @@ final class NumericsTests: SmallTensorTestCase {
         LabelledBatch(6, [1, 8, 8], classes: 3, seed: seed, dtype: .float32)
     }
 
-    private func loss(_ model: Net, _ batch: LabelledBatch) -> Tensor { crossEntropy(model(batch.inputs), batch.labels) }
+    private func loss(_ model: Net, _ batch: LabelledBatch) -> Tensor {
+        crossEntropy(model(batch.inputs), batch.labels)
+    }
 
     @discardableResult private func step(_ optimizer: FOP, _ model: Net, seed: UInt64) throws -> StepOutcome {
         try optimizer.backward(loss(model, batch(seed)))
@@ -110,8 +112,8 @@ final class NumericsTests: SmallTensorTestCase {
         }
     }
 
-    /// A run with bad steps in it ends, bit for bit, where the run without them ends: also when the first step is bad, and
-    /// when factors or inverses were due at the bad one.
+    /// A run with bad steps in it ends, bit for bit, where the run without them ends: also when the first step is bad,
+    /// and when factors or inverses were due at the bad one.
     func testTheNextStepGoesOnAsIfItHadNeverHappened() throws {
         let intervals = [(1, 1), (2, 3), (3, 1)]
         for (name, spoil) in spoilers {
@@ -137,7 +139,8 @@ final class NumericsTests: SmallTensorTestCase {
                 let expected = try run(badSteps: [])
                 for bad in 0..<4 {
                     assertIdentical(
-                        try run(badSteps: [bad]), expected, "\(name), before step \(bad), intervals \(factors), \(inverses)")
+                        try run(badSteps: [bad]), expected,
+                        "\(name), before step \(bad), intervals \(factors), \(inverses)")
                 }
             }
         }

@@ -8,7 +8,8 @@ import XCTest
 
 // MARK: Layers as vectors
 
-/// The parameters of a layer as the reference keeps them: outputs, inputs with the bias last; or units, then scale and shift.
+/// The parameters of a layer as the reference keeps them: outputs, inputs with the bias last; or units, then scale and
+/// shift.
 func weightVector(_ layer: Module) -> [Double] {
     let parts = layer.ownParameters.map { ($0.name, $0.parameter.value.scalars(as: Double.self)) }
     let named = Dictionary(uniqueKeysWithValues: parts)

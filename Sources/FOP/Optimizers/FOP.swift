@@ -86,7 +86,12 @@ public final class FOP: Optimizer {
             let (directions, isFinite) = preconditioner.hasGathered
                 ? preconditioner.directions(learningRate: learningRate, othersFinite: othersFinite)
                 : ([], othersFinite)
-            apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
+            // On other devices the updates look at the flag themselves, and the host waits only at the end.
+            if isFinite.device.kind == .cpu, !isFinite.item(as: Bool.self) {
+                fallback.discard()
+            } else {
+                apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
+            }
             return isFinite
         }
         self.lossesFinite = nil

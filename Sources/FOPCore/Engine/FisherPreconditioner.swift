@@ -76,9 +76,8 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// Lets go of what was gathered since the last step.
     public func discard() {
-        gathered = blocks.map { _ in GatheredGradients() }
+        forgetGathered()
         for block in blocks { _ = block.takeStatistics(gradientScale: 1) }
-        microBatch = -1
     }
 
     // MARK: The step
@@ -96,6 +95,10 @@ public final class FisherPreconditioner: LayerRecordSink {
         let gradients = subBatchGradients(active)
         let statistics = newStatistics(active)
         let isFinite = allFinite(gradients, statistics, others: othersFinite)
+        guard !mustAbandon(isFinite) else {
+            forgetGathered()
+            return ([[Tensor]?](repeating: nil, count: blocks.count), isFinite)
+        }
         updateFactors(statistics, active, isFinite: isFinite)
         updateInverses(active)
         let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
@@ -180,10 +183,21 @@ public final class FisherPreconditioner: LayerRecordSink {
         return scale.minimum(scale.onesLike())
     }
 
+    /// Whether the step is known to change nothing. Asked where the answer costs nothing (on the CPU) or is waited for anyway (where
+    /// curvature is due); elsewhere the updates themselves look at `isFinite`, and the device is not interrupted.
+    private func mustAbandon(_ isFinite: Tensor) -> Bool {
+        let isDueNow = isFactorStep || isDue(stepsSinceInverses, configuration.inverseInterval)
+        return (isDueNow || isFinite.device.kind == .cpu) && !isFinite.item(as: Bool.self)
+    }
+
     private func finishStep() {
+        forgetGathered()
+        stepCount += 1
+    }
+
+    private func forgetGathered() {
         gathered = blocks.map { _ in GatheredGradients() }
         microBatch = -1
-        stepCount += 1
     }
 
     private func isDue(_ stepsSince: Int?, _ interval: Interval) -> Bool {

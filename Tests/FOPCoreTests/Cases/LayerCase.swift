@@ -25,7 +25,8 @@ struct LayerCase: Sendable {
         _ count: Int, seed: UInt64, dtype: DType, total: Int? = nil
     ) -> (record: LayerRecord, examples: [LayerExample]) {
         let input = randomTensor([count] + inputShape, seed: seed, dtype: dtype) + 0.3
-        let gradient = randomTensor([count] + outputShape, seed: seed &+ 1000, dtype: dtype) * (1 / Double(total ?? count))
+        let gradient =
+            randomTensor([count] + outputShape, seed: seed &+ 1000, dtype: dtype) * (1 / Double(total ?? count))
         var record = LayerRecord(input: input, outputGradient: gradient)
         if let (mean, scale) = normalization(DenseArray(input)) {
             record.normalization = (
@@ -43,7 +44,8 @@ extension LayerCase {
 
     static let linear = [
         linear("linear"), linear("linear without bias", hasBias: false), linear("sequence", positions: [3]),
-        linear("sequence without bias", positions: [4], hasBias: false), linear("grid of positions", positions: [2, 3]),
+        linear("sequence without bias", positions: [4], hasBias: false),
+        linear("grid of positions", positions: [2, 3]),
         linear("one output", outputs: 1), linear("one input", inputs: 1),
     ]
 
@@ -66,16 +68,21 @@ extension LayerCase {
         convolution("padded", ReferenceConvolution(2, 3, kernel: [3, 3], padding: [1, 1]), [4, 3]),
         convolution("strided", ReferenceConvolution(2, 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1]), [6, 5]),
         convolution("strides apart", ReferenceConvolution(2, 3, kernel: [2, 2], stride: [3, 2]), [7, 6]),
-        convolution("dilated", ReferenceConvolution(2, 2, kernel: [2, 3], padding: [0, 1], dilation: [2, 2]), [5, 6]),
+        convolution(
+            "dilated", ReferenceConvolution(2, 2, kernel: [2, 3], padding: [0, 1], dilation: [2, 2]), [5, 6]),
         convolution(
             "asymmetric",
-            ReferenceConvolution(2, 3, kernel: [3, 1], stride: [2, 1], padding: [2, 0], dilation: [1, 2], hasBias: false),
+            ReferenceConvolution(
+                2, 3, kernel: [3, 1], stride: [2, 1], padding: [2, 0], dilation: [1, 2], hasBias: false),
             [4, 3]),
-        convolution("kernel apart", ReferenceConvolution(3, 2, kernel: [1, 4], stride: [1, 2], padding: [0, 2]), [3, 5]),
+        convolution(
+            "kernel apart", ReferenceConvolution(3, 2, kernel: [1, 4], stride: [1, 2], padding: [0, 2]), [3, 5]),
         convolution("grouped", ReferenceConvolution(4, 6, kernel: [2, 2], padding: [1, 0], groups: 2), [3, 4]),
-        convolution("grouped without bias", ReferenceConvolution(6, 3, kernel: [2, 1], groups: 3, hasBias: false), [3, 2]),
+        convolution(
+            "grouped without bias", ReferenceConvolution(6, 3, kernel: [2, 1], groups: 3, hasBias: false), [3, 2]),
         convolution("depthwise", ReferenceConvolution(3, 3, kernel: [3, 3], padding: [1, 1], groups: 3), [4, 4]),
-        convolution("depthwise, two each", ReferenceConvolution(2, 4, kernel: [2, 2], stride: [2, 2], groups: 2), [4, 4]),
+        convolution(
+            "depthwise, two each", ReferenceConvolution(2, 4, kernel: [2, 2], stride: [2, 2], groups: 2), [4, 4]),
         convolution("whole image", ReferenceConvolution(2, 3, kernel: [3, 2]), [3, 2]),
         convolution("1d", ReferenceConvolution(2, 3, kernel: [3], stride: [2], padding: [1]), [7]),
         convolution("1d dilated groups", ReferenceConvolution(4, 4, kernel: [2], dilation: [3], groups: 2), [6]),

@@ -48,7 +48,9 @@ struct ProjectionCase {
     }
 
     /// The product's step.
-    func step(beta: BetaPolicy = .paper, eta: EtaPolicy = .average, metric: ProjectionMetric = .fisher) -> ProjectedStep {
+    func step(
+        beta: BetaPolicy = .paper, eta: EtaPolicy = .average, metric: ProjectionMetric = .fisher
+    ) -> ProjectedStep {
         projectFisherOrthogonally(
             first, second, metric: metric == .fisher ? block.fisherProduct : block.dampedProduct,
             preconditioner: block.precondition, beta: beta, eta: eta)
