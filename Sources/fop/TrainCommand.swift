@@ -86,6 +86,7 @@ struct TrainCommand: ParsableCommand {
         let checkpointPath = try output.resume.map { try Checkpoint.locate($0) }
         let header = try checkpointPath.map { try CheckpointHeader(path: $0) }
         let settings = try request.settings(over: header?.settings, checkpoint: checkpointPath ?? "")
+        warn(terminal, about: settings, after: header?.settings)
         let trainer = Trainer(try TrainingSession(settings))
         if let path = checkpointPath { try trainer.restore(try Checkpoint(path: path), from: path) }
         let home = checkpointPath.map { RunDirectory(ofCheckpoint: $0) }
@@ -94,5 +95,14 @@ struct TrainCommand: ParsableCommand {
         return try TrainingRun(
             trainer, in: directory, isResumed: directory == home, command: CommandLine.arguments, logLevel: level,
             echo: ConsoleLog(terminal, level: level))
+    }
+
+    private func warn(_ terminal: Terminal, about settings: TrainingSettings, after saved: TrainingSettings?) {
+        guard let saved, saved.threads != settings.threads || saved.device != settings.device else { return }
+        terminal.warn(
+            """
+            fop: warning: the run was on \(saved.device) with \(NumberText.count(saved.threads, "thread")); from here on its results \
+            differ in the last bits from those it would have had there
+            """)
     }
 }

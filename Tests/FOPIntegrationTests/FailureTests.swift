@@ -76,6 +76,23 @@ final class FailureTests: CommandTestCase {
             .cannotCreateOutput, [directory.file("file"), "not a folder"], Command.tinyTraining(directory.file("file")))
     }
 
+    func testAFullDisk() throws {
+        // A limit on the size of files stands for it: what exceeds it fails as on a disk without room.
+        let home = directory.file("run")
+        let arguments = Command.tinyTraining(home, epochs: 3).map(shellQuoted).joined(separator: " ")
+        let result = try runProcess(
+            "/bin/sh", ["-c", "trap '' XFSZ; ulimit -f 40; exec \(shellQuoted(Command.path)) \(arguments)"])
+        XCTAssertEqual(result.status, ExitStatus.inputOutput.rawValue, result.errors)
+        assertContains(result.errors, "fop: \(home)/model.safetensors: cannot be written: ")
+        XCTAssertEqual(result.errors.split(separator: "\n").count, 1, result.errors)
+        // Nothing half written stays; the metrics of the epoch do.
+        XCTAssertEqual(
+            try FileManager.default.contentsOfDirectory(atPath: home).sorted(),
+            ["metrics.csv", "metrics.jsonl", "run.json", "train.log"])
+        let rows = try String(contentsOfFile: home + "/metrics.csv", encoding: .utf8).split(separator: "\n")
+        XCTAssertEqual(rows.count, 2)
+    }
+
     func testADeviceThatIsNotThere() throws {
         try assertFailsInOneLine(
             .unavailable, ["cuda:99", "not available"],

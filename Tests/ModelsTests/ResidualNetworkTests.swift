@@ -33,7 +33,7 @@ final class ResidualNetworkTests: XCTestCase {
         let model = ResidualNetwork()
         XCTAssertEqual(model.namedModules.filter { $1 is Convolution }.count, 9)
         XCTAssertEqual(model.parameterCount, 77_754)
-        XCTAssertEqual(multiplications(model), 6_551_744)
+        XCTAssertEqual(multiplications(model), 2_552_000)
         XCTAssertEqual(multiplications(ConvNet()), 549_568)
     }
 

@@ -32,7 +32,7 @@ final class NumberTextTests: XCTestCase {
     }
 
     func testJSONComesBackBitForBit() throws {
-        let values = [0.1 + 0.2, 1 / 3.0, 5e-324, 1.7976931348623157e308, -0.0, .infinity, -.infinity]
+        let values: [Double] = [0.1 + 0.2, 1 / 3.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -0.0, .infinity, -.infinity]
         let read = try JSONText.decode([Double].self, from: try JSONText.encode(values))
         XCTAssertEqual(read.map(\.bitPattern), values.map(\.bitPattern))
         XCTAssertTrue(try JSONText.decode([Double].self, from: try JSONText.encode([Double.nan]))[0].isNaN)

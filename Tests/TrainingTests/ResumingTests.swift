@@ -5,8 +5,14 @@ import XCTest
 
 /// A run that is stopped, saved and resumed gives bit for bit what it gives without the stop.
 final class ResumingTests: XCTestCase {
-    private func check(_ kind: OptimizerKind, stopAfter questions: [Int], line: UInt = #line) throws {
-        let settings = tinySettings(kind)
+    private func check(
+        _ kind: OptimizerKind, stopAfter questions: [Int], line: UInt = #line,
+        _ change: (inout TrainingSettings) -> Void = { _ in }
+    ) throws {
+        let settings = tinySettings(kind) { settings in
+            settings.epochs = 2
+            change(&settings)
+        }
         let whole = try makeTrainer(settings)
         XCTAssertEqual(try whole.run(), .epochsDone, line: line)
         let expected = copies(of: whole.checkpoint.tensors)
@@ -39,6 +45,11 @@ final class ResumingTests: XCTestCase {
     func testKFAC() throws { try check(.kfac, stopAfter: [2, 10]) }
     func testSGD() throws { try check(.sgd, stopAfter: [2, 5, 10]) }
     func testAdamW() throws { try check(.adamw, stopAfter: [2, 10]) }
+
+    /// Another order in memory, which a file does not keep.
+    func testChannelsLast() throws {
+        try check(.fop, stopAfter: [2]) { ($0.model, $0.examples) = ("resnet", 32) }
+    }
 
     func testTheGeneratorGoesOnWhereItWas() throws {
         let trainer = try makeTrainer(tinySettings())

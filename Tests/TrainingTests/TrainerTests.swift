@@ -104,7 +104,7 @@ final class TrainerTests: XCTestCase {
         XCTAssertEqual(trainer.progress.skippedSteps, skipped)
     }
 
-    func testModelsAndDataThatDoNotFitAreNamed() throws {
+    func testBatchesThatTheDataDoesNotFillAreNamed() throws {
         assertThrows(.usage, "--batch-size is 61", "from 1 to 60") { try makeTrainer(tinySettings { $0.batchSize = 61 }) }
         assertThrows(.usage, "--batch-size is 1", "from 2 to 60") { try makeTrainer(tinySettings(.fop) { $0.batchSize = 1 }) }
     }

@@ -16,6 +16,9 @@ public enum NormalizationKind: Equatable, Sendable {
 
 /// Unit-wise blocks for scale and shift: a 2 x 2 Fisher matrix per unit over (weight, bias), damped by lambda I and inverted in closed form.
 /// With a weight or a bias alone the matrices are 1 x 1.
+///
+/// Kept is not the inverse but its root K, with K^T K = (F + lambda I)^-1: the rounded inverse of a matrix that is nearly singular can
+/// lead uphill, K^T K cannot.
 public final class UnitWiseBlock: FisherBlock {
     private let kind: NormalizationKind
     private let units: Int
@@ -23,7 +26,7 @@ public final class UnitWiseBlock: FisherBlock {
     private let hasWeight, hasBias: Bool
 
     private var F = MovingAverage()
-    private var inverse: Tensor?
+    private var inverseRoot: Tensor?
     private var damping: Tensor?
     private var sum: Tensor?
     private var examples = 0
@@ -143,27 +146,30 @@ public final class UnitWiseBlock: FisherBlock {
         guard let F = F.value else { return [] }
         self.damping = Tensor.full([], damping, dtype: F.dtype, device: F.device)
         let damped = addingToDiagonal(F.to(.float64), Tensor.full([units], damping, dtype: .float64, device: F.device))
-        inverse = (width == 1 ? invertScalars(damped) : invertPairs(damped)).to(F.dtype)
+        inverseRoot = (width == 1 ? scalarRoots(damped) : pairRoots(damped)).to(F.dtype)
         return [.cholesky]
     }
 
-    /// 1 / x, or 0 for a unit without any gradient so far.
-    private func invertScalars(_ matrices: Tensor) -> Tensor {
-        Tensor.select(matrices.isGreater(than: 0), matrices.reciprocal(), matrices.zerosLike())
+    /// 1 / sqrt(x), or 0 for a unit without any gradient so far.
+    private func scalarRoots(_ matrices: Tensor) -> Tensor {
+        Tensor.select(matrices.isGreater(than: 0), matrices.reciprocalSquareRoot(), matrices.zerosLike())
     }
 
-    /// [a b; b c]^-1 = [c -b; -b a] / (a c - b^2). The determinant is kept above rounding, so that a singular matrix stays
-    /// finite: with no damping at all that bounds the condition number at 1e12.
-    private func invertPairs(_ matrices: Tensor) -> Tensor {
-        let a = matrices.selected(-1, 0).selected(-1, 0)
+    /// [a b; b c] = L L^T has L^-1 = [1/l 0; -b/(a r) 1/r] with l = sqrt(a) and r = sqrt(c - b^2/a). Both pivots are kept above rounding, so
+    /// that a singular matrix stays finite: with no damping at all that bounds the condition number at 1e12.
+    private func pairRoots(_ matrices: Tensor) -> Tensor {
         let b = matrices.selected(-1, 0).selected(-1, 1)
         let c = matrices.selected(-1, 1).selected(-1, 1)
-        let trace = a + c
-        let floor = trace * trace * relativeEpsilon
-        let determinant = (a * c - b * b).maximum(floor)
-        let adjugate = Tensor.stacked([Tensor.stacked([c, -b], -1), Tensor.stacked([-b, a], -1)], -2)
-        let inverse = adjugate / determinant.unsqueezed(-1).unsqueezed(-1)
-        return Tensor.select(trace.isGreater(than: 0).unsqueezed(-1).unsqueezed(-1), inverse, inverse.zerosLike())
+        let trace = matrices.selected(-1, 0).selected(-1, 0) + c
+        let floor = trace * relativeEpsilon
+        let a = matrices.selected(-1, 0).selected(-1, 0).maximum(floor)
+        let r = (c - b * b / a).maximum(floor).squareRoot()
+        let rows = [
+            Tensor.stacked([a.reciprocalSquareRoot(), b.zerosLike()], -1),
+            Tensor.stacked([-b / (a * r), r.reciprocal()], -1),
+        ]
+        let roots = Tensor.stacked(rows, -2)
+        return Tensor.select(trace.isGreater(than: 0).unsqueezed(-1).unsqueezed(-1), roots, roots.zerosLike())
     }
 
     // MARK: Products
@@ -175,7 +181,9 @@ public final class UnitWiseBlock: FisherBlock {
         return product(F, matrix) + matrix * damping
     }
 
-    public func precondition(_ matrix: Tensor) -> Tensor { inverse.map { product($0, matrix) } ?? matrix }
+    public func precondition(_ matrix: Tensor) -> Tensor {
+        inverseRoot.map { product($0.transposed(), product($0, matrix)) } ?? matrix
+    }
 
     private func product(_ matrices: Tensor, _ vectors: Tensor) -> Tensor {
         matrices.matmul(vectors.unsqueezed(-1)).squeezed(-1)
@@ -184,16 +192,16 @@ public final class UnitWiseBlock: FisherBlock {
     // MARK: State
 
     public var state: [String: Tensor] {
-        ["fisher": F.value, "inverse": inverse, "damping": damping].compactMapValues { $0 }
+        ["fisher": F.value, "root_of_inverse": inverseRoot, "damping": damping].compactMapValues { $0 }
     }
 
     public var stateShapes: [String: [Int]] {
-        ["fisher": [units, width, width], "inverse": [units, width, width], "damping": []]
+        ["fisher": [units, width, width], "root_of_inverse": [units, width, width], "damping": []]
     }
 
     public func load(_ state: [String: Tensor]) {
         F = MovingAverage(state["fisher"]?.cloned())
-        inverse = state["inverse"]?.cloned()
+        inverseRoot = state["root_of_inverse"]?.cloned()
         damping = state["damping"]?.cloned()
         sum = nil
         examples = 0

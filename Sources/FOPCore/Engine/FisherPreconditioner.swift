@@ -102,7 +102,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         updateFactors(statistics, active, isFinite: isFinite)
         updateInverses(active)
         let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
-        let scale = trustRegionScale(steps, learningRate: learningRate)
+        let gain = Tensor.stacked(steps.map(\.scalars.gain)).sum()
+        let scale = trustRegionScale(gain, learningRate: learningRate)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
         for (index, step) in zip(active, steps) {
             directions[index] = blocks[index].unpack(step.direction(scaledBy: scale))
@@ -110,7 +111,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         lastScalars = steps.map(\.scalars)
         lastBatchSize = active.map { gathered[$0].examples }.max() ?? lastBatchSize
         finishStep()
-        return (directions, isFinite)
+        // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
+        return (directions, isFinite.logicalAnd(gain.isFinite()))
     }
 
     /// Stage 1: g1 and g2 of every block (equation 3's inputs).
@@ -174,11 +176,10 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     /// Stage 5: the trust region, min(1, sqrt(kappa / (lr^2 sum <g_avg, d>))).
-    private func trustRegionScale(_ steps: [ProjectedStep], learningRate: Double) -> Tensor? {
-        guard let kappa = configuration.klClip, learningRate != 0, !steps.isEmpty else { return nil }
+    private func trustRegionScale(_ gain: Tensor, learningRate: Double) -> Tensor? {
+        guard let kappa = configuration.klClip, learningRate != 0 else { return nil }
         // Negative only where a fixed beta leads uphill, or by rounding.
-        let gain = Tensor.stacked(steps.map(\.scalars.gain)).sum().absolute()
-        let scale = (kappa / (gain * (learningRate * learningRate))).squareRoot()
+        let scale = (kappa / (gain.absolute() * (learningRate * learningRate))).squareRoot()
         // A gain of 0 gives infinity, which the minimum takes care of.
         return scale.minimum(scale.onesLike())
     }

@@ -33,7 +33,8 @@ func robustInverse(_ matrix: Tensor, last: Tensor?) -> (inverse: Tensor, outcome
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
     guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
-    let inverse = factor.choleskyInverse()
+    // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run would too.
+    let inverse = factor.choleskyInverse().contiguous()
     return isFinite(inverse) ? inverse : nil
 }
 

@@ -1,3 +1,4 @@
+import FOP
 import Logging
 import Torch
 
@@ -45,6 +46,7 @@ public final class TrainingRun {
         let settings = try JSONText.encode(trainer.session.settings)
         logger.info("\(command(of: record))")
         logger.info("settings: \(settings)")
+        if let optimizer = trainer.session.optimizer as? FOP { logger.info("what is updated how:\n\(optimizer.coverage)") }
         do {
             let end = try trainer.run(isStopped: isStopped) { event in
                 try keep(event)

@@ -69,8 +69,9 @@ extension TrainingSettings {
 }
 
 extension TrainingSettings {
-    /// Whether images and weights lie in memory channel by channel within each pixel, as convolutions on CPUs like it.
-    var prefersChannelsLast: Bool { model == "resnet" || model == "cnn" }
+    /// Whether images and weights lie in memory channel by channel within each pixel. On CPUs the residual network is a fifth faster
+    /// that way; the strided convolutions of `cnn` are as fast either way.
+    var prefersChannelsLast: Bool { model == "resnet" && device == "cpu" }
 }
 
 extension TorchError {

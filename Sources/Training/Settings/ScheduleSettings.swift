@@ -28,7 +28,8 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
             warmup >= 0 && warmup <= Double(max(epochs, 0)), "--warmup", warmup,
             "a number of epochs from 0 to --epochs (\(epochs))")
         problems.require(
-            decayEpochs.map { $0 >= 1 } ?? true, "--decay-epochs", decayEpochs, "a whole number of 1 or more")
+            decayEpochs.map { (1...1_000_000).contains($0) } ?? true, "--decay-epochs", decayEpochs,
+            "a whole number from 1 to 1000000")
         problems.require(
             decayFactor > 0 && decayFactor <= 1, "--decay-factor", decayFactor, "a number above 0, at most 1")
     }

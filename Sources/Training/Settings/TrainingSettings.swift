@@ -46,7 +46,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
             DatasetKind(rawValue: dataset) != nil, "--dataset", dataset, choices(DatasetKind.allCases.map(\.rawValue)))
         problems.require(examples.map { $0 >= 1 } ?? true, "--examples", examples, "a whole number of 1 or more")
         problems.require(batchSize >= 1, "--batch-size", batchSize, "a whole number from 1 to the number of training images")
-        problems.require(epochs >= 1, "--epochs", epochs, "a whole number of 1 or more")
+        problems.require((1...1_000_000).contains(epochs), "--epochs", epochs, "a whole number from 1 to 1000000")
         problems.require(
             target.map { $0 > 0 && $0 <= 1 } ?? true, "--target", target,
             "a fraction above 0 and at most 1 such as 0.9, or a percentage such as 90%")

@@ -14,7 +14,8 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Go on with a stopped run: its folder or its checkpoint.safetensors. Settings come from there; \
-            --epochs, --target, --data, --device, --threads and --checkpoint-every can be changed.
+            --epochs (schedules stretch), --target, --data, --device, --threads and --checkpoint-every can be \
+            changed.
             """, valueName: "path"),
         completion: .file())
     var resume: String?
