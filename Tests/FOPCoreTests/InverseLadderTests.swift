@@ -57,6 +57,14 @@ final class InverseLadderTests: SmallTensorTestCase {
         }
     }
 
+    /// Cholesky works here, but one element of the inverse is 1e40, beyond float32.
+    func testAnInverseThatOverflowsIsNotTaken() {
+        let matrix = Tensor([1e-36, 1e-34, 1e-34, 1.0001e-32], shape: [2, 2]).to(.float32)
+        let (inverse, outcome) = robustInverse(matrix, last: nil)
+        XCTAssertEqual(outcome, .jitter)
+        assertUsable(inverse)
+    }
+
     func testWithoutALastInverseItIsTheIdentity() {
         let (inverse, outcome) = robustInverse(Tensor.zeros([3, 2, 2]), last: nil)
         XCTAssertEqual(outcome, .kept)

@@ -104,6 +104,17 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
         }
     }
 
+    /// With gradients along one line and hardly any damping g_perp is nothing but rounding, which the bound must hold all the same.
+    func testTheCorrectionIsNeverLongerThanTheMeanStep() {
+        forEachCase([.parallel, .antiparallel, .secondZero], seeds: 12, dampings: [1e-3, 1e-4, 1e-5]) { test, _ in
+            let step = test.step()
+            let (B, E, beta) = (number(step.scalars.B), number(step.scalars.E), number(step.scalars.beta))
+            XCTAssertLessThanOrEqual(beta * beta * max(E, 0), B * (1 + 1e-4), test.title)
+            let eta = number(step.scalars.eta)
+            XCTAssertTrue(eta >= 0.5 - 1e-4 && eta <= 1 + 1e-4, "eta \(eta): \(test.title)")
+        }
+    }
+
     func testTheLengthIsBetweenOneHalfAndOne() {
         forEachCase { test, tolerance in
             let eta = number(test.step().scalars.eta)

@@ -11,6 +11,9 @@ public protocol FisherBlock: AnyObject {
     /// The parameters' own shapes back from V.
     func unpack(_ matrix: Tensor) -> [Tensor]
 
+    /// Whether there is an inverse: a block that nothing has passed through yet has none.
+    var isReady: Bool { get }
+
     /// The sum over the record's examples of the weight gradient, g a^T, as V.
     func gradient(_ record: LayerRecord) -> Tensor
 

@@ -23,6 +23,8 @@ public final class KroneckerBlock: FisherBlock {
     /// The output factor's moving average, (groups x) o x o.
     public var outputFactor: Tensor? { G.value }
 
+    public var isReady: Bool { inverseA != nil && inverseG != nil }
+
     public var shape: [Int] { batch + [geometry.outputs, geometry.inputs] }
 
     private var batch: [Int] { geometry.groups == 1 ? [] : [geometry.groups] }

@@ -26,11 +26,12 @@ public struct LayerRecord {
         sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }
     }
 
-    /// At most `count` examples, evenly spread over the batch.
+    /// `count` examples, evenly spread over the batch, or all if there are no more.
     func thinned(to count: Int) -> LayerRecord {
         guard examples > count else { return self }
-        let step = (examples + count - 1) / count
-        return sliced { $0.sliced(0, step: step) }
+        // Every step-th, and of those the first: never fewer than asked for.
+        let step = examples / count
+        return sliced { $0.sliced(0, to: step * count, step: step) }
     }
 
     private func sliced(_ slice: (Tensor) -> Tensor) -> LayerRecord {

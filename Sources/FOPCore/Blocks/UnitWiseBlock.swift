@@ -48,6 +48,8 @@ public final class UnitWiseBlock: FisherBlock {
 
     public var shape: [Int] { [units, width] }
 
+    public var isReady: Bool { inverseRoot != nil }
+
     public func pack(_ parameters: [Tensor]) -> Tensor {
         Tensor.stacked(parameters.map { $0.reshaped([units]) }, -1)
     }

@@ -55,7 +55,7 @@ public final class FisherPreconditioner: LayerRecordSink {
             ranges.count == 1 ? block.gradient(record) : block.gradient(record.examples(range))
         }
         gathered[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
-        if isFactorStep {
+        if isFactorStep || !block.isReady {
             let sample = record.thinned(to: factorExamples(record, block))
             block.accumulate(sample, newExamples: isFirstCall ? sample.examples : 0)
         }
@@ -139,30 +139,23 @@ public final class FisherPreconditioner: LayerRecordSink {
         return reduction.allTrue(isFinite)
     }
 
-    /// Stage 2: moving averages, every k-th step.
+    /// Stage 2: moving averages, every k-th step; for a layer that is used for the first time, now.
     private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor) {
-        guard isFactorStep else {
-            stepsSinceFactors = stepsSinceFactors.map { $0 + 1 }
-            return
-        }
         for (index, new) in zip(active, statistics) where !new.isEmpty {
             blocks[index].updateAverages(new, decay: configuration.emaDecay, isFinite: isFinite)
         }
-        stepsSinceFactors = 1
+        stepsSinceFactors = isFactorStep ? 1 : stepsSinceFactors.map { $0 + 1 }
     }
 
-    /// Stage 3: inverses, every k'-th step.
+    /// Stage 3: inverses, every k'-th step; for a layer that is used for the first time, now.
     private func updateInverses(_ active: [Int]) {
-        guard isDue(stepsSinceInverses, configuration.inverseInterval) else {
-            stepsSinceInverses = stepsSinceInverses.map { $0 + 1 }
-            return
-        }
-        for index in active {
+        let isDueNow = isDue(stepsSinceInverses, configuration.inverseInterval)
+        for index in active where isDueNow || !blocks[index].isReady {
             for outcome in blocks[index].updateInverse(damping: configuration.damping) {
                 inverseOutcomes[outcome, default: 0] += 1
             }
         }
-        stepsSinceInverses = 1
+        stepsSinceInverses = isDueNow ? 1 : stepsSinceInverses.map { $0 + 1 }
     }
 
     /// Stage 4: section 3 for one block.
