@@ -16,8 +16,8 @@ from pathlib import Path
 GRIDS = {
     "fop": [0.03, 0.1, 0.3],
     "kfac": [0.03, 0.1, 0.3],
-    "sgd": [0.03, 0.1, 0.3],
-    "adamw": [0.001, 0.003, 0.01],
+    "sgd": [0.1, 0.4, 1.0],
+    "adamw": [0.003, 0.01, 0.03],
 }
 
 
@@ -28,8 +28,8 @@ def parse_arguments():
     parser.add_argument("--dataset", default="fashion-mnist")
     parser.add_argument("--data", help="folder of the data set")
     parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--optimizers", nargs="+", default=list(GRIDS), choices=list(GRIDS))
     parser.add_argument("--runs", default="runs/compare", help="folder of the runs")
     parser.add_argument("--output", default="results/fashion-mnist-2048.json")

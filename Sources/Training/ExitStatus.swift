@@ -1,8 +1,8 @@
 import Datasets
 import Torch
 
-/// The exit codes of `fop`. From 64 on they are those of `sysexits.h`; a run that a signal stopped ends as a shell would report the
-/// signal, 128 + its number.
+/// The exit codes of `fop`. From 64 on they are those of `sysexits.h`; a run that a signal stopped ends as a shell
+/// would report the signal, 128 + its number.
 public enum ExitStatus: Int32, CaseIterable, Sendable {
     /// Done. Also a run that did not reach its target, unless `--require-target` asks for it.
     case success = 0
@@ -10,7 +10,8 @@ public enum ExitStatus: Int32, CaseIterable, Sendable {
     case failure = 1
     /// The target was not reached, with `--require-target`.
     case targetMissed = 3
-    /// An option that does not exist, a value outside its range, options that contradict each other or a checkpoint's settings.
+    /// An option that does not exist, a value outside its range, options that contradict each other or a checkpoint's
+    /// settings.
     case usage = 64
     /// A file that is there and damaged, or holds something else: data, checkpoint.
     case badData = 65

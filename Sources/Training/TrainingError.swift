@@ -1,4 +1,5 @@
-/// What can keep a run from starting or going on. `description` is one sentence that says what is wrong, where, and what to do.
+/// What can keep a run from starting or going on. `description` is one sentence that says what is wrong, where, and
+/// what to do.
 public enum TrainingError: Error, Equatable, Sendable {
     /// Values outside their range or options that contradict each other: one sentence for each, all of them.
     case invalidSettings([String])

@@ -104,7 +104,8 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
         }
     }
 
-    /// With gradients along one line and hardly any damping g_perp is nothing but rounding, which the bound must hold all the same.
+    /// With gradients along one line and hardly any damping g_perp is nothing but rounding, which the bound must hold
+    /// all the same.
     func testTheCorrectionIsNeverLongerThanTheMeanStep() {
         forEachCase([.parallel, .antiparallel, .secondZero], seeds: 12, dampings: [1e-3, 1e-4, 1e-5]) { test, _ in
             let step = test.step()

@@ -43,7 +43,8 @@ class CommandTestCase: XCTestCase {
         return result
     }
 
-    /// The same for what is not a matter of the command line: one line that begins with the command's name, and nothing else.
+    /// The same for what is not a matter of the command line: one line that begins with the command's name, and nothing
+    /// else.
     func assertFailsInOneLine(
         _ status: ExitStatus, _ parts: [String], _ arguments: [String], file: StaticString = #filePath,
         line: UInt = #line

@@ -15,8 +15,8 @@ final class LateLayerTests: XCTestCase {
         }
     }
 
-    /// A layer that is used for the first time between two curvature steps gets its factors and inverses at once, and one that is not
-    /// used in a step stays as it is.
+    /// A layer that is used for the first time between two curvature steps gets its factors and inverses at once, and
+    /// one that is not used in a step stays as it is.
     func testALayerUsedLateIsPreconditionedAtOnce() throws {
         let model = Net()
         var options = FOPOptions()

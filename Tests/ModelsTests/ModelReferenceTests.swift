@@ -3,8 +3,8 @@ import TestSupport
 import Torch
 import XCTest
 
-/// Our networks against the same ones in PyTorch (Reference/fixtures/models.py): a seed must give the same weights under
-/// the same names, and those the same outputs and gradients.
+/// Our networks against the same ones in PyTorch (Reference/fixtures/models.py): a seed must give the same weights
+/// under the same names, and those the same outputs and gradients.
 final class ModelReferenceTests: XCTestCase {
     override class func setUp() { TorchRuntime.threadCount = 1 }
 

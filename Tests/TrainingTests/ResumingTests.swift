@@ -39,8 +39,8 @@ final class ResumingTests: XCTestCase {
         }
     }
 
-    // `isStopped` is asked before every step, after the last one, and after every batch of evaluation: 7 times an epoch. 0 is before the
-    // first step, 2 within the first epoch, 5 after its last step, 10 within the second epoch.
+    // `isStopped` is asked before every step, after the last one, and after every batch of evaluation: 7 times an
+    // epoch. 0 is before the first step, 2 within the first epoch, 5 after its last step, 10 within the second epoch.
     func testFOP() throws { try check(.fop, stopAfter: [0, 2, 5, 10]) }
     func testKFAC() throws { try check(.kfac, stopAfter: [2, 10]) }
     func testSGD() throws { try check(.sgd, stopAfter: [2, 5, 10]) }

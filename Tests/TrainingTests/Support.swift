@@ -3,7 +3,8 @@ import Torch
 import Training
 import XCTest
 
-/// Settings of a run that takes moments: 60 images of shapes in batches of 16, so 4 steps an epoch, the last one smaller.
+/// Settings of a run that takes moments: 60 images of shapes in batches of 16, so 4 steps an epoch, the last one
+/// smaller.
 func tinySettings(_ kind: OptimizerKind = .sgd, _ change: (inout TrainingSettings) -> Void = { _ in }) -> TrainingSettings {
     var settings = TrainingSettings()
     settings.model = "cnn"

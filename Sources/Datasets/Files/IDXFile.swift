@@ -12,7 +12,8 @@ public struct IDXFile: Sendable {
 
     /// Reads the whole file. Whether it is compressed is seen from its bytes, not from its name.
     /// - Parameter rank: the number of dimensions it must have; nil (the default) takes any.
-    /// - Throws: ``DatasetError`` if the file is missing, unreadable, of another format, truncated, too long or corrupt.
+    /// - Throws: ``DatasetError`` if the file is missing, unreadable, of another format, truncated, too long or
+    ///   corrupt.
     public init(path: String, rank: Int? = nil) throws {
         try self.init(reader: ByteReader(path: path), rank: rank)
     }

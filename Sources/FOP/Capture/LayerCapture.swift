@@ -1,8 +1,8 @@
 import FOPCore
 import Torch
 
-/// Brings what passes through a model's layers to the preconditioner: inputs from the forward pass, output gradients from a tap in
-/// the backward pass, which computes no weight gradients for these layers.
+/// Brings what passes through a model's layers to the preconditioner: inputs from the forward pass, output gradients
+/// from a tap in the backward pass, which computes no weight gradients for these layers.
 final class LayerCapture: LayerObserver {
     private let sink: any LayerRecordSink
     private let layers: [LayerBlock]

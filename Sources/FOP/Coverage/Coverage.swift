@@ -9,7 +9,8 @@ public struct Coverage: CustomStringConvertible, Sendable {
         public let parameter: String
         /// The kind of block, `fallback`, or `frozen`.
         public let kind: String
-        /// The sizes of the layer's factors, on its first parameter: `576x576 64x64`, with the number of groups in front.
+        /// The sizes of the layer's factors, on its first parameter: `576x576 64x64`, with the number of groups in
+        /// front.
         public let factors: String
         /// What factors, inverses and other state of the layer take, on its first parameter.
         public let bytes: Int

@@ -3,8 +3,8 @@ import Torch
 
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): `torch.optim.AdamW`.
 ///
-/// W <- W - lr weightDecay W, m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, and with t the number of the
-/// parameter's updates W <- W - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon).
+/// W <- W - lr weightDecay W, m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, and with t the number of
+/// the parameter's updates W <- W - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon).
 ///
 /// ```swift
 /// let optimizer = try AdamW(model, learningRate: 1e-3)

@@ -1,7 +1,7 @@
 import Torch
 
-/// A moving average of a model's weights, which often generalises better than the last weights: torch's `AveragedModel` with
-/// `get_ema_multi_avg_fn`.
+/// A moving average of a model's weights, which often generalises better than the last weights: torch's `AveragedModel`
+/// with `get_ema_multi_avg_fn`.
 ///
 /// ```swift
 /// let average = try ExponentialMovingAverage(model, decay: 0.999)
@@ -15,7 +15,8 @@ import Torch
 public final class ExponentialMovingAverage {
     /// The share of the average that an update keeps, 0 to 1.
     public let decay: Double
-    /// Whether buffers, such as batch normalisation's running statistics, are averaged too; else they are the model's latest.
+    /// Whether buffers, such as batch normalisation's running statistics, are averaged too; else they are the model's
+    /// latest.
     public let averagesBuffers: Bool
     /// How many updates there were.
     public private(set) var updateCount = 0
@@ -67,7 +68,8 @@ public final class ExponentialMovingAverage {
         }
     }
 
-    /// Runs `body` with the averaged weights and buffers in the model, and puts the model's own back. Nothing is copied.
+    /// Runs `body` with the averaged weights and buffers in the model, and puts the model's own back. Nothing is
+    /// copied.
     public func withAveragedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
         let values = parameters.map(\.parameter.value)
         let bufferValues = buffers.map(\.buffer.value)
@@ -90,7 +92,8 @@ public final class ExponentialMovingAverage {
 
     // MARK: State
 
-    /// The averages under the model's names, and how many updates there were. The tensors are the average's own: save or copy them.
+    /// The averages under the model's names, and how many updates there were. The tensors are the average's own: save
+    /// or copy them.
     public var state: [String: Tensor] {
         var state = ["update_count": Tensor(updateCount)]
         for (name, _, average) in parameters { state["average.\(name)"] = average }

@@ -7,8 +7,8 @@ extension FOP {
     /// Counts, curvature, momentum and the fallback's buffers.
     public var state: [String: Tensor] { state(includingCurvature: true) }
 
-    /// ``state`` with or without factors and inverses, which are most of it. Without them the first step after loading estimates the
-    /// curvature anew, so that the run goes on well but not bit for bit.
+    /// ``state`` with or without factors and inverses, which are most of it. Without them the first step after loading
+    /// estimates the curvature anew, so that the run goes on well but not bit for bit.
     public func state(includingCurvature: Bool) -> [String: Tensor] {
         var state = counter.state
         state["learning_rate"] = Tensor(learningRate)

@@ -1,11 +1,13 @@
 import FOPCore
 import Torch
 
-/// Fisher-Orthogonal Projection (Lu & Armour, AAAI 2026): natural gradient descent that stays efficient at very large batches.
+/// Fisher-Orthogonal Projection (Lu & Armour, AAAI 2026): natural gradient descent that stays efficient at very large
+/// batches.
 ///
-/// Each batch is split into two halves. The step of a layer is eta (M^-1 g_avg + beta M^-1 g_perp), where g_avg is the mean of the halves'
-/// gradients, g_perp the part of their difference that is Fisher-orthogonal to it, M the damped Kronecker-factored Fisher
-/// block, and beta and eta closed forms (equations 3 to 18). Both gradients come from one forward and one backward pass.
+/// Each batch is split into two halves. The step of a layer is eta (M^-1 g_avg + beta M^-1 g_perp), where g_avg is the
+/// mean of the halves' gradients, g_perp the part of their difference that is Fisher-orthogonal to it, M the damped
+/// Kronecker-factored Fisher block, and beta and eta closed forms (equations 3 to 18). Both gradients come from one
+/// forward and one backward pass.
 ///
 /// ```swift
 /// let optimizer = try FOP(model, learningRate: 0.1)    // instead of SGD(model, learningRate: 0.1)
@@ -14,8 +16,8 @@ import Torch
 /// Linear and convolution layers get Kronecker factors, normalisation layers 2 x 2 blocks per channel; every other
 /// parameter is updated by the fallback rule. With `beta: .zero` the optimizer is K-FAC.
 ///
-/// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is summed, which differs
-/// from two separate forward passes.
+/// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is
+/// summed, which differs from two separate forward passes.
 public final class FOP: Optimizer {
     public var learningRate: Double
     /// What was set at the start.
@@ -98,7 +100,8 @@ public final class FOP: Optimizer {
         return try count(isFinite)
     }
 
-    /// W <- W - lr (m + wd W), where m <- momentum m + d (section 6 of the algorithm); nothing where `foundInfinity` is 1.
+    /// W <- W - lr (m + wd W), where m <- momentum m + d (section 6 of the algorithm); nothing where `foundInfinity` is
+    /// 1.
     private func apply(_ directions: [[Tensor]?], foundInfinity: Tensor) {
         var parameters: [Tensor] = []
         var steps: [Tensor] = []

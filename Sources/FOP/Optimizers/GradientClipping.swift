@@ -3,7 +3,8 @@ import Torch
 /// An optimizer whose gathered gradients can be clipped between ``Optimizer/backward(_:)`` and ``Optimizer/step()``.
 public protocol GradientClipping: Optimizer {
     /// Shortens all gradients together so that their Euclidean norm is at most `maximum`, as torch's `clip_grad_norm_`.
-    /// - Returns: the norm before: a float64 tensor without dimensions, 0 without gradients. Reading it waits for the device.
+    /// - Returns: the norm before: a float64 tensor without dimensions, 0 without gradients. Reading it waits for the
+    ///   device.
     /// - Throws: ``TorchError/invalidValue(_:)`` for a maximum that is not above 0.
     @discardableResult func clipGradientNorm(maximum: Double) throws -> Tensor
 

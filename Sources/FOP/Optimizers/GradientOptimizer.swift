@@ -2,11 +2,12 @@ import Torch
 
 /// An optimizer that follows an ``UpdateRule``: ``SGD``, ``AdamW`` and the other baselines, and yours.
 ///
-/// A step whose loss or gradients are not finite changes nothing and is counted. Parameters without a gradient in a step
-/// are left as they are, also by weight decay and momentum, as in torch. Frozen parameters cost nothing, and can be unfrozen at
-/// any time.
+/// A step whose loss or gradients are not finite changes nothing and is counted. Parameters without a gradient in a
+/// step are left as they are, also by weight decay and momentum, as in torch. Frozen parameters cost nothing, and can
+/// be unfrozen at any time.
 open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
-    /// The rule's settings, for parameters in no group and for what groups do not set themselves. Can be changed between steps.
+    /// The rule's settings, for parameters in no group and for what groups do not set themselves. Can be changed
+    /// between steps.
     public var rule: Rule {
         didSet {
             precondition(rule.problems.isEmpty, rule.problems.joined(separator: "; "))
@@ -56,8 +57,8 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
 
     // MARK: Learning rate and counts
 
-    /// The learning rate of the parameters in no group. Assigning it changes those of the groups in proportion to what they were at
-    /// the start.
+    /// The learning rate of the parameters in no group. Assigning it changes those of the groups in proportion to what
+    /// they were at the start.
     public var learningRate: Double {
         get { learningRates[0] }
         set {
@@ -154,7 +155,8 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
 
     // MARK: State
 
-    /// The counts and learning rates, and for each parameter how many updates it had and its buffers, as `<parameter>.<buffer>`.
+    /// The counts and learning rates, and for each parameter how many updates it had and its buffers, as
+    /// `<parameter>.<buffer>`.
     public var state: [String: Tensor] {
         var tensors = counter.state
         tensors["learning_rates"] = Tensor(learningRates)

@@ -6,8 +6,8 @@ import Torch
 /// W <- W - lr ||W|| / (||r|| + epsilon) r. Where one of the norms is 0 the ratio is 1.
 ///
 /// Differences: the paper has no epsilon beside ||r||, and bounds ||W|| by a function that it leaves open, here
-/// ``LAMBRule/maximumWeightNorm``. pytorch-optimizer bounds it at 10, corrects the bias of m alone and outside of the ratio,
-/// and by default takes the weight decay out of the ratio.
+/// ``LAMBRule/maximumWeightNorm``. pytorch-optimizer bounds it at 10, corrects the bias of m alone and outside of the
+/// ratio, and by default takes the weight decay out of the ratio.
 public final class LAMB: GradientOptimizer<LAMBRule> {
     /// - Parameters:
     ///   - learningRate: the step size as a share of a parameter's norm, 0 or above.

@@ -64,7 +64,8 @@ extension Tensor {
     /// In float32 at least.
     func widened() -> Tensor { dtype == .float64 ? self : to(.float32) }
 
-    /// The eigenvalues (ascending) and eigenvectors of a symmetric matrix, in float64 if need be; nil when that fails too.
+    /// The eigenvalues (ascending) and eigenvectors of a symmetric matrix, in float64 if need be; nil when that fails
+    /// too.
     func eigenIfPossible() -> (values: Tensor, vectors: Tensor)? {
         for type in [widened().dtype, .float64] {
             guard let found = try? TorchError.catching({ to(type).symmetricEigen() }),

@@ -3,11 +3,12 @@ import Torch
 
 /// Momentum, orthogonalised: each matrix steps by the nearest matrix with equal singular values (Jordan et al. 2024).
 ///
-/// b <- momentum b + (1 - momentum) g, u = g + momentum (b - g) with Nesterov's variant, else b; W <- W - lr weightDecay W,
-/// W <- W - lr scale O(u), where O is five Newton-Schulz iterations. `torch.optim.Muon`, which takes matrices only.
+/// b <- momentum b + (1 - momentum) g, u = g + momentum (b - g) with Nesterov's variant, else b; W <- W - lr
+/// weightDecay W, W <- W - lr scale O(u), where O is five Newton-Schulz iterations. `torch.optim.Muon`, which takes
+/// matrices only.
 ///
-/// Convolution kernels count as matrices of outputs x everything else, as in pytorch-optimizer. Biases, scales and all that has fewer
-/// than two dimensions get AdamW. Embeddings and the output layer should get it too: say which they are.
+/// Convolution kernels count as matrices of outputs x everything else, as in pytorch-optimizer. Biases, scales and all
+/// that has fewer than two dimensions get AdamW. Embeddings and the output layer should get it too: say which they are.
 ///
 /// ```swift
 /// let optimizer = try Muon(

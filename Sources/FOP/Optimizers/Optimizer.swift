@@ -31,7 +31,8 @@ public protocol Optimizer: AnyObject {
     /// Lets go of what was gathered since the last step.
     func discardGradients()
 
-    /// Everything a resumed run needs besides the model, by name. The tensors are the optimizer's own: save or copy them.
+    /// Everything a resumed run needs besides the model, by name. The tensors are the optimizer's own: save or copy
+    /// them.
     var state: [String: Tensor] { get }
 
     /// Goes on from a saved ``state``.

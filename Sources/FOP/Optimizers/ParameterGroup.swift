@@ -15,8 +15,8 @@ import Torch
 public struct ParameterGroup<Rule> {
     /// The parameters, by identity. A parameter can be in one group only.
     public var parameters: [Parameter]
-    /// The group's learning rate when the optimizer is made; nil for the optimizer's. Later assignments to the optimizer's
-    /// ``Optimizer/learningRate`` change all rates in proportion, as torch's schedulers do.
+    /// The group's learning rate when the optimizer is made; nil for the optimizer's. Later assignments to the
+    /// optimizer's ``Optimizer/learningRate`` change all rates in proportion, as torch's schedulers do.
     public var learningRate: Double?
     /// Changes the rule's settings for the group; the others follow the optimizer's.
     public var configure: (inout Rule) -> Void

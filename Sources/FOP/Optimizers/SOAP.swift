@@ -2,16 +2,16 @@ import Torch
 
 /// Adam in the eigenbasis of Shampoo's matrices (Vyas et al. 2024, arXiv 2409.11321).
 ///
-/// For each dimension of a parameter a moving average of the gradient's Gram matrix is kept, and an orthogonal basis that
-/// follows its eigenvectors by one power iteration and QR every `interval` steps. Adam's squares are averages in that basis;
-/// its average of gradients is turned into the basis, divided, and turned back. The first step makes the bases and moves
-/// nothing; weight decay is decoupled and comes last.
-/// As pytorch-optimizer's SOAP, without its `normalize_gradient`.
+/// For each dimension of a parameter a moving average of the gradient's Gram matrix is kept, and an orthogonal basis
+/// that follows its eigenvectors by one power iteration and QR every `interval` steps. Adam's squares are averages in
+/// that basis; its average of gradients is turned into the basis, divided, and turned back. The first step makes the
+/// bases and moves nothing; weight decay is decoupled and comes last. As pytorch-optimizer's SOAP, without its
+/// `normalize_gradient`.
 ///
 /// Differences: convolution kernels count as matrices of outputs x everything else unless ``SOAPRule/kernelShape`` says
-/// otherwise, and the QR of float64 matrices is not cut down to float32. As there, a dimension above `maximumDimension`, and
-/// vectors unless ``SOAPRule/preconditionsVectors``, get no basis: a vector then has Adam's step. Each parameter counts its own
-/// steps.
+/// otherwise, and the QR of float64 matrices is not cut down to float32. As there, a dimension above
+/// `maximumDimension`, and vectors unless ``SOAPRule/preconditionsVectors``, get no basis: a vector then has Adam's
+/// step. Each parameter counts its own steps.
 public final class SOAP: GradientOptimizer<SOAPRule> {
     /// - Parameters:
     ///   - learningRate: the step size, 0 or above.

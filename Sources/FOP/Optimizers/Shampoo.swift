@@ -1,16 +1,17 @@
 import Torch
 
-/// Gradients preconditioned by inverse roots of their Gram matrices (Gupta et al. 2018; Anil et al. 2020, arXiv 2002.09018).
+/// Gradients preconditioned by inverse roots of their Gram matrices (Gupta et al. 2018; Anil et al. 2020, arXiv
+/// 2002.09018).
 ///
-/// For each of a parameter's k dimensions L_i <- beta2 L_i + (1 - beta2) G_i G_i^T, with G_i the gradient unfolded along it, and
-/// every `interval` steps P_i = L_i^(-1/(2k)). The gradient times all P_i gives the direction; its length is that of the step that
-/// another method would make (``Grafting``). Then momentum, Nesterov's by default: m <- beta1 m + d, W <- W - lr (d + beta1 m).
-/// The first `startStep` - 1 steps, and vectors, take the other method's direction. Weight decay is decoupled.
-/// As pytorch-optimizer's ScalableShampoo with `decoupled_weight_decay`.
+/// For each of a parameter's k dimensions L_i <- beta2 L_i + (1 - beta2) G_i G_i^T, with G_i the gradient unfolded
+/// along it, and every `interval` steps P_i = L_i^(-1/(2k)). The gradient times all P_i gives the direction; its length
+/// is that of the step that another method would make (``Grafting``). Then momentum, Nesterov's by default: m <- beta1
+/// m + d, W <- W - lr (d + beta1 m). The first `startStep` - 1 steps, and vectors, take the other method's direction.
+/// Weight decay is decoupled. As pytorch-optimizer's ScalableShampoo with `decoupled_weight_decay`.
 ///
-/// Differences: roots by eigenvalues instead of the Schur-Newton iteration; convolution kernels count as matrices of outputs x
-/// everything else unless ``ShampooRule/kernelShape`` says otherwise, and no other dimensions are merged; the roots are taken
-/// every 20 steps by default, not 1000. Each parameter counts its own steps.
+/// Differences: roots by eigenvalues instead of the Schur-Newton iteration; convolution kernels count as matrices of
+/// outputs x everything else unless ``ShampooRule/kernelShape`` says otherwise, and no other dimensions are merged; the
+/// roots are taken every 20 steps by default, not 1000. Each parameter counts its own steps.
 public final class Shampoo: GradientOptimizer<ShampooRule> {
     /// - Parameters:
     ///   - learningRate: the step size, 0 or above.
@@ -156,8 +157,8 @@ public struct ShampooRule: UpdateRule {
         return blocks.joined(directions).reshaped(gradient.shape).to(gradient.dtype)
     }
 
-    /// Takes a block's gradient into its Gram matrices, and takes their roots when it is time. A matrix without a root keeps the
-    /// last one.
+    /// Takes a block's gradient into its Gram matrices, and takes their roots when it is time. A matrix without a root
+    /// keeps the last one.
     private func take(_ gradient: Tensor, into block: Blocks.Block, of state: ParameterState) {
         for dimension in block.shape.indices {
             let statistics = [state].buffers("statistics\(block.index)_\(dimension)")[0]

@@ -2,8 +2,8 @@ import Torch
 
 /// Reads a saved state and checks it, before anything is changed.
 ///
-/// Ask for every tensor by key and shape, then call ``finish()``, then put the values into place: what does not fit throws
-/// ``TorchError/stateMismatch(_:)`` that names the key, and the optimizer is as it was.
+/// Ask for every tensor by key and shape, then call ``finish()``, then put the values into place: what does not fit
+/// throws ``TorchError/stateMismatch(_:)`` that names the key, and the optimizer is as it was.
 ///
 /// ```swift
 /// var reader = StateReader(state)

@@ -1,7 +1,7 @@
 import Torch
 
-/// The mathematics of an optimizer that needs nothing but gradients. ``GradientOptimizer`` does the rest: it gathers the
-/// gradients, skips what is not finite, keeps and saves the buffers.
+/// The mathematics of an optimizer that needs nothing but gradients. ``GradientOptimizer`` does the rest: it gathers
+/// the gradients, skips what is not finite, keeps and saves the buffers.
 ///
 /// ```swift
 /// struct SignDescent: UpdateRule {
@@ -17,8 +17,8 @@ public protocol UpdateRule: Sendable {
     /// What is out of range, each with name, value and legal range; empty when all is well.
     var problems: [String] { get }
 
-    /// What a parameter keeps from step to step, by name, as it is before the first update. Only names and shapes matter
-    /// when a saved state is checked. Made when the parameter is first updated: frozen ones have none.
+    /// What a parameter keeps from step to step, by name, as it is before the first update. Only names and shapes
+    /// matter when a saved state is checked. Made when the parameter is first updated: frozen ones have none.
     func initialBuffers(for parameter: Tensor) -> [String: Tensor]
 
     /// Changes the parameters' values and buffers in place.

@@ -20,8 +20,8 @@ public struct ReduceOnPlateau: Equatable, Sendable {
 
     /// What counts as better than the best so far.
     public enum Threshold: Equatable, Sendable {
-        /// By this share of the best. As in torch the share is taken of the signed number: use ``absolute(_:)`` for metrics
-        /// below 0.
+        /// By this share of the best. As in torch the share is taken of the signed number: use ``absolute(_:)`` for
+        /// metrics below 0.
         case relative(Double)
         /// By this much.
         case absolute(Double)

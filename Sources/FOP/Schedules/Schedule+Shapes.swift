@@ -48,7 +48,8 @@ extension Schedule {
         return Schedule { $0 >= steps ? 0 : pow(1 - Double($0) / Double(steps), power) }
     }
 
-    /// From 1 along half a cosine to `minimum`: torch's `CosineAnnealingLR` with `eta_min` as a share of the learning rate.
+    /// From 1 along half a cosine to `minimum`: torch's `CosineAnnealingLR` with `eta_min` as a share of the learning
+    /// rate.
     ///
     /// As in torch it rises again after `steps` steps: follow it by ``constant(_:)`` if training goes on.
     public static func cosine(over steps: Int, to minimum: Double = 0) throws -> Schedule {
@@ -62,7 +63,8 @@ extension Schedule {
 
 // MARK: One cycle
 
-/// How ``Schedule/oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)`` goes from one value to the next.
+/// How ``Schedule/oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)`` goes from one value to the
+/// next.
 public enum Annealing: Equatable, Sendable {
     /// Along half a cosine.
     case cosine
@@ -78,8 +80,8 @@ public enum Annealing: Equatable, Sendable {
 }
 
 extension Schedule {
-    /// Up to 1 and down to nearly 0 (Smith & Topin 2018): torch's `OneCycleLR` with 1 for its `max_lr`. Stays at the end's value
-    /// afterwards, where torch refuses to go on.
+    /// Up to 1 and down to nearly 0 (Smith & Topin 2018): torch's `OneCycleLR` with 1 for its `max_lr`. Stays at the
+    /// end's value afterwards, where torch refuses to go on.
     /// - Parameters:
     ///   - steps: of the whole cycle.
     ///   - warmUpShare: the share of the steps on the way up.
@@ -100,8 +102,8 @@ extension Schedule {
         return cycle(steps, warmUpShare, corners, annealing)
     }
 
-    /// The momentum that goes with ``oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)``: from `high` down
-    /// to `low` while the learning rate rises, and back. Torch's `cycle_momentum`.
+    /// The momentum that goes with ``oneCycle(over:warmUpShare:annealing:startDivisor:endDivisor:threePhase:)``: from
+    /// `high` down to `low` while the learning rate rises, and back. Torch's `cycle_momentum`.
     ///
     /// ```swift
     /// optimizer.rule.momentum = momentum(step)
@@ -147,8 +149,8 @@ extension Schedule {
     }
 }
 
-/// The linear scaling rule (Goyal et al. 2017): a learning rate that was tuned at one batch size, for another. Use it with a
-/// warm-up.
+/// The linear scaling rule (Goyal et al. 2017): a learning rate that was tuned at one batch size, for another. Use it
+/// with a warm-up.
 /// - Parameters:
 ///   - learningRate: what was found good at `baseBatchSize`.
 ///   - batchSize: the number of examples per step now.

@@ -2,8 +2,8 @@ import Torch
 
 /// A number that changes during training, such as a learning rate: a function of the step, counted from 0.
 ///
-/// The shapes start from 1 or rise to 1: they are shares of the learning rate that they are multiplied with. They can be put
-/// together, and are assigned by the loop:
+/// The shapes start from 1 or rise to 1: they are shares of the learning rate that they are multiplied with. They can
+/// be put together, and are assigned by the loop:
 ///
 /// ```swift
 /// let schedule = try 0.4 * Schedule.cosine(over: 950).warmedUp(over: 50)

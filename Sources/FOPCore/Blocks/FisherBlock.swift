@@ -1,6 +1,7 @@
 import TorchCore
 
-/// The Fisher block of one layer: its gradients as one matrix (or batch of matrices) V, the product with F and with M^-1.
+/// The Fisher block of one layer: its gradients as one matrix (or batch of matrices) V, the product with F and with
+/// M^-1.
 public protocol FisherBlock: AnyObject {
     /// The shape of V, which holds all of the layer's parameters.
     var shape: [Int] { get }
@@ -20,10 +21,12 @@ public protocol FisherBlock: AnyObject {
     /// How many rows for its statistics one example of the record gives, and the dimension they have to fill.
     func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int)
 
-    /// Takes the record's statistics in, on top of those gathered since the last ``updateAverages(decay:examples:isFinite:)``.
+    /// Takes the record's statistics in, on top of those gathered since the last
+    /// ``updateAverages(decay:examples:isFinite:)``.
     func accumulate(_ record: LayerRecord, newExamples: Int)
 
-    /// The statistics gathered, as they are to be averaged over processes: sums that were divided by their own number of examples.
+    /// The statistics gathered, as they are to be averaged over processes: sums that were divided by their own number
+    /// of examples.
     /// - Parameter gradientScale: what makes a back-propagated derivative one of an example's own loss.
     func takeStatistics(gradientScale: Double) -> [Tensor]
 

@@ -1,7 +1,7 @@
 import TorchCore
 
-/// F = G (x) A for a layer with a weight (section 2 of the algorithm): A from the layer's inputs, G from its output gradients.
-/// Grouped layers have one pair of factors per group.
+/// F = G (x) A for a layer with a weight (section 2 of the algorithm): A from the layer's inputs, G from its output
+/// gradients. Grouped layers have one pair of factors per group.
 public final class KroneckerBlock: FisherBlock {
     /// How the layer uses its weight.
     public let geometry: any LayerGeometry

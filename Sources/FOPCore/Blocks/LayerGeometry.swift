@@ -1,6 +1,7 @@
 import TorchCore
 
-/// How a layer with a weight uses it: turns inputs and output gradients into the rows that Kronecker factors are made of.
+/// How a layer with a weight uses it: turns inputs and output gradients into the rows that Kronecker factors are made
+/// of.
 public protocol LayerGeometry {
     /// Rows (o), columns (i, with the bias's 1) and groups of the weight as matrices.
     var outputs: Int { get }

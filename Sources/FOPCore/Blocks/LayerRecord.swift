@@ -4,7 +4,8 @@ import TorchCore
 public struct LayerRecord {
     /// What went in: N x … .
     public var input: Tensor
-    /// The derivative of the loss, as back-propagation gives it, with respect to the output before the non-linearity: N x … .
+    /// The derivative of the loss, as back-propagation gives it, with respect to the output before the non-linearity: N
+    /// x … .
     public var outputGradient: Tensor
     /// What a normalisation subtracted and multiplied with.
     public var normalization: (mean: Tensor, inverseStandardDeviation: Tensor)?

@@ -14,11 +14,11 @@ public enum NormalizationKind: Equatable, Sendable {
     case layer
 }
 
-/// Unit-wise blocks for scale and shift: a 2 x 2 Fisher matrix per unit over (weight, bias), damped by lambda I and inverted in closed form.
-/// With a weight or a bias alone the matrices are 1 x 1.
+/// Unit-wise blocks for scale and shift: a 2 x 2 Fisher matrix per unit over (weight, bias), damped by lambda I and
+/// inverted in closed form. With a weight or a bias alone the matrices are 1 x 1.
 ///
-/// Kept is not the inverse but its root K, with K^T K = (F + lambda I)^-1: the rounded inverse of a matrix that is nearly singular can
-/// lead uphill, K^T K cannot.
+/// Kept is not the inverse but its root K, with K^T K = (F + lambda I)^-1: the rounded inverse of a matrix that is
+/// nearly singular can lead uphill, K^T K cannot.
 public final class UnitWiseBlock: FisherBlock {
     private let kind: NormalizationKind
     private let units: Int
@@ -157,8 +157,9 @@ public final class UnitWiseBlock: FisherBlock {
         Tensor.select(matrices.isGreater(than: 0), matrices.reciprocalSquareRoot(), matrices.zerosLike())
     }
 
-    /// [a b; b c] = L L^T has L^-1 = [1/l 0; -b/(a r) 1/r] with l = sqrt(a) and r = sqrt(c - b^2/a). Both pivots are kept above rounding, so
-    /// that a singular matrix stays finite: with no damping at all that bounds the condition number at 1e12.
+    /// [a b; b c] = L L^T has L^-1 = [1/l 0; -b/(a r) 1/r] with l = sqrt(a) and r = sqrt(c - b^2/a). Both pivots are
+    /// kept above rounding, so that a singular matrix stays finite: with no damping at all that bounds the condition
+    /// number at 1e12.
     private func pairRoots(_ matrices: Tensor) -> Tensor {
         let b = matrices.selected(-1, 0).selected(-1, 1)
         let c = matrices.selected(-1, 1).selected(-1, 1)

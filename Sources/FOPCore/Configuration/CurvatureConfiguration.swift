@@ -2,7 +2,8 @@ import TorchCore
 
 /// How curvature is estimated and inverted, and how the step is formed from it.
 public struct CurvatureConfiguration: Equatable, Sendable {
-    /// Added to the Fisher block, split over its factors; above 0. Relative to nothing: it scales with the square of the loss.
+    /// Added to the Fisher block, split over its factors; above 0. Relative to nothing: it scales with the square of
+    /// the loss.
     public var damping = 1e-2
     /// The share rho that the moving average of the factors keeps at an update; 0 to below 1.
     public var emaDecay = 0.9

@@ -46,7 +46,8 @@ public enum LossReduction: Equatable, Sendable {
 public enum Interval: Equatable, Sendable {
     /// Every so many steps; 1 is every step.
     case every(Int)
-    /// The paper's rule: the larger the batch, the more often, down to every 5 steps. Here: about every 25,600 examples.
+    /// The paper's rule: the larger the batch, the more often, down to every 5 steps. Here: about every 25,600
+    /// examples.
     case automatic
 
     /// The number of steps for a batch size.
@@ -62,8 +63,8 @@ public enum Interval: Equatable, Sendable {
 public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
-    /// At least 512, and enough for 16 rows (examples times positions) per dimension of the factor. The default: more rows no longer
-    /// change a factor by what its moving average would notice.
+    /// At least 512, and enough for 16 rows (examples times positions) per dimension of the factor. The default: more
+    /// rows no longer change a factor by what its moving average would notice.
     case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)

@@ -1,9 +1,10 @@
 import TorchCore
 
-/// The optimizer's mathematics for a set of Fisher blocks, from what passes through the layers to the step of every parameter.
+/// The optimizer's mathematics for a set of Fisher blocks, from what passes through the layers to the step of every
+/// parameter.
 ///
-/// It knows neither layers nor autograd: whoever drives it hands it ``LayerRecord``s during the backward pass (Torch layers by
-/// taps, a PyTorch loop by hooks) and applies the directions it returns. It calls dispatcher operators only.
+/// It knows neither layers nor autograd: whoever drives it hands it ``LayerRecord``s during the backward pass (Torch
+/// layers by taps, a PyTorch loop by hooks) and applies the directions it returns. It calls dispatcher operators only.
 public final class FisherPreconditioner: LayerRecordSink {
     /// How curvature is estimated and the step formed.
     public let configuration: CurvatureConfiguration
@@ -82,12 +83,13 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     // MARK: The step
 
-    /// The direction of each block's parameters, before learning rate and momentum (equation 18), or nil for blocks that nothing
-    /// passed through. Lets go of what was gathered.
+    /// The direction of each block's parameters, before learning rate and momentum (equation 18), or nil for blocks
+    /// that nothing passed through. Lets go of what was gathered.
     /// - Parameters:
     ///   - learningRate: enters the trust region only.
     ///   - othersFinite: whether the loss and the gradients of parameters outside the blocks are finite (a truth value).
-    /// - Returns: the directions, and whether everything was finite. Where it was not, the curvature is as it was and the directions mean nothing.
+    /// - Returns: the directions, and whether everything was finite. Where it was not, the curvature is as it was and
+    ///   the directions mean nothing.
     public func directions(
         learningRate: Double, othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
@@ -177,8 +179,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         return scale.minimum(scale.onesLike())
     }
 
-    /// Whether the step is known to change nothing. Asked where the answer costs nothing (on the CPU) or is waited for anyway (where
-    /// curvature is due); elsewhere the updates themselves look at `isFinite`, and the device is not interrupted.
+    /// Whether the step is known to change nothing. Asked where the answer costs nothing (on the CPU) or is waited for
+    /// anyway (where curvature is due); elsewhere the updates themselves look at `isFinite`, and the device is not
+    /// interrupted.
     private func mustAbandon(_ isFinite: Tensor) -> Bool {
         let isDueNow = isFactorStep || isDue(stepsSinceInverses, configuration.inverseInterval)
         return (isDueNow || isFinite.device.kind == .cpu) && !isFinite.item(as: Bool.self)

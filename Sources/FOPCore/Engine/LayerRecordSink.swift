@@ -3,7 +3,7 @@ public protocol LayerRecordSink: AnyObject {
     /// Call before each backward pass.
     func beginMicroBatch()
 
-    /// Takes in what a backward pass brought to the layer of a block. Call it during the pass, as soon as the gradient is known: nothing
-    /// of the record is kept.
+    /// Takes in what a backward pass brought to the layer of a block. Call it during the pass, as soon as the gradient
+    /// is known: nothing of the record is kept.
     func record(_ record: LayerRecord, block index: Int)
 }

@@ -12,8 +12,9 @@ public enum InverseOutcome: String, CaseIterable, Sendable {
     case kept
 }
 
-/// The inverse of a (batch of) symmetric positive-definite matrices, by Cholesky; then with a jitter relative to the trace, then in float64,
-/// then `last`, then a multiple of the identity. Never fails and never returns anything that is not finite.
+/// The inverse of a (batch of) symmetric positive-definite matrices, by Cholesky; then with a jitter relative to the
+/// trace, then in float64, then `last`, then a multiple of the identity. Never fails and never returns anything that is
+/// not finite.
 func robustInverse(_ matrix: Tensor, last: Tensor?) -> (inverse: Tensor, outcome: InverseOutcome) {
     if let inverse = choleskyInverse(matrix) { return (inverse, .cholesky) }
     let scale = matrix.diagonal().mean([-1]).absolute()
@@ -33,7 +34,8 @@ func robustInverse(_ matrix: Tensor, last: Tensor?) -> (inverse: Tensor, outcome
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
     guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
-    // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run would too.
+    // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run
+    // would too.
     let inverse = factor.choleskyInverse().contiguous()
     return isFinite(inverse) ? inverse : nil
 }

@@ -9,7 +9,8 @@ struct MovingAverage {
     /// Takes in a new observation. Where `isFinite` (a truth value without dimensions) is false, nothing changes.
     mutating func update(with observation: Tensor, decay: Double, isFinite: Tensor) {
         guard let value else {
-            // Nothing to go back to: start from zero, which damping alone makes invertible. Row by row in memory, as a saved state has it.
+            // Nothing to go back to: start from zero, which damping alone makes invertible. Row by row in memory, as a
+            // saved state has it.
             self.value = Tensor.select(isFinite, observation, observation.zerosLike()).contiguous()
             return
         }

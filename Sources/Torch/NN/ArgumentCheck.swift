@@ -1,7 +1,7 @@
 import TorchCore
 
-/// Checks what a layer was made with, or called with, beyond what its operator checks: a mistake ends as a failing operator
-/// does, with the user's line.
+/// Checks what a layer was made with, or called with, beyond what its operator checks: a mistake ends as a failing
+/// operator does, with the user's line.
 /// - Returns: whether the argument is valid; false only inside ``TorchError/catching(_:)``.
 @discardableResult
 func checkArgument(

@@ -2,9 +2,9 @@ import TorchCore
 
 /// A part of a model: it owns parameters, buffers and other modules, and finds them by itself.
 ///
-/// Subclass it, keep the parts in stored properties (also arrays, optionals and dictionaries of them), and they have the
-/// names that torch gives them: property names joined by dots, array indices as numbers. An underscore at the beginning of
-/// a property's name is dropped. Names can be changed by overriding ``children``.
+/// Subclass it, keep the parts in stored properties (also arrays, optionals and dictionaries of them), and they have
+/// the names that torch gives them: property names joined by dots, array indices as numbers. An underscore at the
+/// beginning of a property's name is dropped. Names can be changed by overriding ``children``.
 open class Module {
     /// Whether the module behaves as in training: dropout drops, batch normalisation uses the batch's statistics.
     /// Set it for a whole model with ``train(_:)``.

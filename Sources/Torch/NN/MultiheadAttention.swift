@@ -6,8 +6,8 @@ import TorchCore
 /// q, k, v = query W_q^T + b_q, key W_k^T + b_k, value W_v^T + b_v      each cut into heads
 /// output  = join(softmax(q k^T / sqrt(width / heads) + mask) v) W_o^T + b_o
 /// ```
-/// The three input projections are one ``Linear`` of 3 * width outputs, so an observer sees two linear layers. Names are
-/// torch's: `in_proj_weight`, `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
+/// The three input projections are one ``Linear`` of 3 * width outputs, so an observer sees two linear layers. Names
+/// are torch's: `in_proj_weight`, `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
 public final class MultiheadAttention: Module, Layer {
     /// W_q, W_k and W_v, one below the other.
     public let inputProjection: Linear
@@ -20,8 +20,8 @@ public final class MultiheadAttention: Module, Layer {
     /// The probability with which an attention weight is dropped in training.
     public let dropout: Double
 
-    /// The input projections' weights are drawn as ``Initializer/xavierUniform(gain:)`` does, the output projection's as
-    /// ``Linear`` does; shifts are 0.
+    /// The input projections' weights are drawn as ``Initializer/xavierUniform(gain:)`` does, the output projection's
+    /// as ``Linear`` does; shifts are 0.
     /// - Parameter heads: a divisor of `width`.
     public init(
         _ width: Int, heads: Int, dropout: Double = 0, bias: Bool = true, generator: Generator = .default

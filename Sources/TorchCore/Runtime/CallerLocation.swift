@@ -1,8 +1,9 @@
 /// Where in a program an operator that failed was called from.
 ///
-/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like functions
-/// cannot: what they pass on is a place in this package. In that case, and only when something failed already, the stack
-/// is searched. In a release build the line is that of the optimized code, which may be one beside the user's.
+/// Functions take the caller's place as `#fileID` and `#line` defaults. Infix operators and layers called like
+/// functions cannot: what they pass on is a place in this package. In that case, and only when something failed
+/// already, the stack is searched. In a release build the line is that of the optimized code, which may be one beside
+/// the user's.
 public enum CallerLocation {
     /// A file and a line.
     public typealias Place = (file: String, line: UInt)

@@ -4,7 +4,8 @@ public struct EpochRecord: Codable, Equatable, Sendable {
     public var epoch: Int
     /// How many steps the run has taken at its end.
     public var steps: Int
-    /// The mean loss over the epoch's examples, each as it was when its step was taken; without steps that were skipped.
+    /// The mean loss over the epoch's examples, each as it was when its step was taken; without steps that were
+    /// skipped.
     public var trainLoss: Double
     /// The mean loss over the test images, without label smoothing.
     public var testLoss: Double
@@ -18,7 +19,8 @@ public struct EpochRecord: Codable, Equatable, Sendable {
     public var examplesPerSecond: Double
     /// ``seconds`` of all epochs so far.
     public var trainingSeconds: Double
-    /// How long the run has lasted in all: with evaluation and checkpoints, without the time between a stop and resuming.
+    /// How long the run has lasted in all: with evaluation and checkpoints, without the time between a stop and
+    /// resuming.
     public var totalSeconds: Double
     /// How many of the epoch's steps changed nothing because something was not finite.
     public var skippedSteps: Int

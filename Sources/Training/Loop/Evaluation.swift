@@ -8,8 +8,8 @@ public struct Evaluation: Equatable, Sendable {
     /// The share of images whose class is found.
     public var accuracy: Double
 
-    /// Goes through a whole set with the model as in use: dropout off, normalisation by its running statistics, no gradients. The model is
-    /// back in training mode afterwards.
+    /// Goes through a whole set with the model as in use: dropout off, normalisation by its running statistics, no
+    /// gradients. The model is back in training mode afterwards.
     /// - Parameters:
     ///   - device: where the model is.
     ///   - isStopped: asked after each batch.

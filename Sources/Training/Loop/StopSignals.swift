@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-C and its relatives as a request to stop, which the training loop looks at after each step. A second one ends the program at once.
+/// Ctrl-C and its relatives as a request to stop, which the training loop looks at after each step. A second one ends
+/// the program at once.
 public enum StopSignals {
     private static let firstAt = Atomic<Int64>(0)
     private static let signal = Atomic<Int32>(0)

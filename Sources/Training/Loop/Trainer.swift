@@ -2,7 +2,8 @@ import Datasets
 import Glibc
 import Torch
 
-/// Trains: epochs of steps, each followed by an evaluation, from where ``progress`` is to the last epoch, the target or a stop.
+/// Trains: epochs of steps, each followed by an evaluation, from where ``progress`` is to the last epoch, the target or
+/// a stop.
 public final class Trainer {
     /// Why ``run(isStopped:report:)`` came back.
     public enum End: Equatable, Sendable {

@@ -20,7 +20,8 @@ final class MetricsFiles {
         ("skipped_steps", { .whole($0.skippedSteps) }),
     ]
 
-    /// Starts both files with the epochs that there are already; rows of a run that was killed after its last checkpoint go.
+    /// Starts both files with the epochs that there are already; rows of a run that was killed after its last
+    /// checkpoint go.
     /// - Throws: ``TrainingError``.
     init(in directory: RunDirectory, history: [EpochRecord]) throws {
         csv = try OutputFile(directory.metricsCSV, emptied: true)

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A file that lines are appended to. Each call is one write to the system, so that what was written survives the program's end,
-/// however it comes.
+/// A file that lines are appended to. Each call is one write to the system, so that what was written survives the
+/// program's end, however it comes.
 final class OutputFile: Sendable {
     let path: String
     private let descriptor: Int32

@@ -38,8 +38,8 @@ public final class TrainingRun {
     }
 
     /// Trains to the end or to a stop; either way a checkpoint of that moment is there afterwards.
-    /// - Throws: as ``Trainer/run(isStopped:report:)``, and ``TrainingError/writeFailed(path:reason:)``. Checkpoint and weights are then
-    ///   those of the last epoch that was saved.
+    /// - Throws: as ``Trainer/run(isStopped:report:)``, and ``TrainingError/writeFailed(path:reason:)``. Checkpoint and
+    ///   weights are then those of the last epoch that was saved.
     public func run(
         isStopped: () -> Bool = { false }, report: (TrainingEvent) throws -> Void = { _ in }
     ) throws -> Trainer.End {

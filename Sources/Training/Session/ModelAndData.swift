@@ -69,8 +69,8 @@ extension TrainingSettings {
 }
 
 extension TrainingSettings {
-    /// Whether images and weights lie in memory channel by channel within each pixel. On CPUs the residual network is a fifth faster
-    /// that way; the strided convolutions of `cnn` are as fast either way.
+    /// Whether images and weights lie in memory channel by channel within each pixel. On CPUs the residual network is a
+    /// fifth faster that way; the strided convolutions of `cnn` are as fast either way.
     var prefersChannelsLast: Bool { model == "resnet" && device == "cpu" }
 }
 

@@ -1,7 +1,8 @@
 import FOP
 
 extension ScheduleSettings {
-    /// What the learning rate is multiplied with in each step of a run. The course begins after the warm-up and ends with the last epoch.
+    /// What the learning rate is multiplied with in each step of a run. The course begins after the warm-up and ends
+    /// with the last epoch.
     /// - Throws: ``TorchCore/TorchError/invalidValue(_:)``.
     public func schedule(stepsPerEpoch: Int, epochs: Int) throws -> Schedule {
         let warmup = Int((self.warmup * Double(stepsPerEpoch)).rounded())

@@ -1,6 +1,7 @@
 extension TrainingSettings {
-    /// What differs and would make a resumed run another run, as sentences. Not looked at, because they can change: epochs (schedules stretch to the
-    /// new number), target, where the data is, device, threads and how often checkpoints are made.
+    /// What differs and would make a resumed run another run, as sentences. Not looked at, because they can change:
+    /// epochs (schedules stretch to the new number), target, where the data is, device, threads and how often
+    /// checkpoints are made.
     func differences(from saved: TrainingSettings) -> [String] {
         func values(_ settings: TrainingSettings) -> [(option: String, value: String)] {
             let optimizer = settings.optimizer

@@ -44,7 +44,8 @@ public struct TrainingRequest: Equatable, Sendable {
     ///   - saved: the settings of the checkpoint that is resumed; nil for a fresh run.
     ///   - checkpoint: the checkpoint's path, for errors.
     /// - Throws: ``TrainingError/invalidSettings(_:)`` with all that is wrong;
-    ///   ``TrainingError/checkpointDiffers(path:differences:)`` with all that was asked for and would make it another run.
+    ///   ``TrainingError/checkpointDiffers(path:differences:)`` with all that was asked for and would make it another
+    ///   run.
     public func settings(
         over saved: TrainingSettings? = nil, checkpoint: String = ""
     ) throws -> TrainingSettings {

@@ -4,7 +4,8 @@
     import Foundation
 #endif
 
-/// Values as JSON and back. Numbers that JSON lacks become the texts "nan", "inf" and "-inf"; all others come back bit for bit.
+/// Values as JSON and back. Numbers that JSON lacks become the texts "nan", "inf" and "-inf"; all others come back bit
+/// for bit.
 public enum JSONText {
     /// - Parameter indented: over several lines, for people; keys are sorted either way.
     public static func encode(_ value: some Encodable, indented: Bool = false) throws -> String {

@@ -1,6 +1,7 @@
 import Training
 
-/// What a run shows while it goes on: a line that moves on a terminal, and otherwise a line now and then; a row per epoch.
+/// What a run shows while it goes on: a line that moves on a terminal, and otherwise a line now and then; a row per
+/// epoch.
 final class TrainingConsole {
     private let terminal: Terminal
     private let epochs: Int

@@ -7,8 +7,8 @@ private enum Op {
 
 /// `-sum_c q_c log softmax(logits)_c` per example, where q is the target distribution: torch's `cross_entropy`.
 ///
-/// With class indices y, `q = (1 - e) * onehot(y) + e / classes` with e the label smoothing. Class weights w multiply the
-/// term of each class; the mean is then over the sum of `w_y`, not over the examples.
+/// With class indices y, `q = (1 - e) * onehot(y) + e / classes` with e the label smoothing. Class weights w multiply
+/// the term of each class; the mean is then over the sum of `w_y`, not over the examples.
 /// - Parameters:
 ///   - logits: N x classes, or N x classes x ….
 ///   - target: class indices (int64), N or N x …; or probabilities of the logits' shape.
