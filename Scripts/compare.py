@@ -82,7 +82,7 @@ def main():
         "command": " ".join(sys.argv), "model": arguments.model, "dataset": arguments.dataset,
         "batch_size": arguments.batch_size, "epochs": arguments.epochs, "seeds": arguments.seeds,
         "grids": {name: GRIDS[name] for name in arguments.optimizers}, "processor": processor(),
-        "cores": os.cpu_count(), "info": json.loads(subprocess.check_output([arguments.fop, "info", "--json"])),
+        "cores": os.cpu_count(), "info": system_info(arguments.fop),
         "runs": [],
     }
     output = Path(arguments.output)
@@ -99,6 +99,12 @@ def main():
         best = max(tried, key=final_accuracy)["learning_rate"]
         for seed in others:
             run(optimizer, best, seed)
+
+
+def system_info(fop):
+    """Versions and settings, without the machine's folders."""
+    info = json.loads(subprocess.check_output([fop, "info", "--json"]))
+    return {key: info[key] for key in ("fop", "libtorch", "threads", "allocator")}
 
 
 def processor():

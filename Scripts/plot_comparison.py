@@ -34,6 +34,7 @@ def draw(report, optimizers, path):
             by_epoch.plot(range(1, len(accuracy) + 1), accuracy, **style)
             by_time.plot([epoch["training_seconds"] for epoch in run["epochs"]], accuracy, **style)
     by_epoch.set_xlabel("epoch")
+    by_epoch.set_xticks(range(1, report["epochs"] + 1))
     by_time.set_xlabel("seconds of training")
     by_epoch.set_ylabel("test accuracy, %")
     by_epoch.set_ylim(bottom=60)
