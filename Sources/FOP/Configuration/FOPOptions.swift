@@ -16,10 +16,6 @@ public struct FOPOptions: Equatable, Sendable {
 
     public init() {}
 
-    /// Checks every value.
-    /// - Throws: ``TorchError/invalidValue(_:)`` that lists what is out of range.
-    public func validate() throws { try throwProblems(problems) }
-
     /// What is out of range, with the legal ranges.
     var problems: [String] {
         var checks = SettingChecks()

@@ -28,12 +28,6 @@ public struct CurvatureConfiguration: Equatable, Sendable {
 
     public init() {}
 
-    /// Checks every value.
-    /// - Throws: ``TorchError/invalidValue(_:)`` that lists all that are out of range.
-    public func validate() throws {
-        guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
-    }
-
     /// What is out of range, with the legal ranges.
     public var problems: [String] {
         var problems: [String] = []

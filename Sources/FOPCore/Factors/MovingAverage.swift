@@ -15,11 +15,6 @@ struct MovingAverage {
             return
         }
         let end = Tensor.select(isFinite, observation, value)
-        value.lerpInPlace(to: end, weight: value.selectedNumber(1 - decay))
+        value.lerpInPlace(to: end, weight: Tensor.full([], 1 - decay, dtype: value.dtype, device: value.device))
     }
-}
-
-extension Tensor {
-    /// A number of this tensor's type and device, without dimensions.
-    func selectedNumber(_ value: Double) -> Tensor { Tensor.full([], value, dtype: dtype, device: device) }
 }
