@@ -98,7 +98,7 @@ final class InverseLadderTests: SmallTensorTestCase {
                 let first = randomTensor([3, 4], seed: 1)
                 for second in [randomTensor([3, 4], seed: 2), first, -first] {
                     let step = projectFisherOrthogonally(
-                        first, second, metric: block.fisherProduct, preconditioner: block.precondition)
+                        [first, second], metric: block.fisherProduct, preconditioner: block.precondition)
                     XCTAssertTrue(
                         step.direction().isFinite().all().item(as: Bool.self), "\(name), damping \(damping): \(found)")
                 }

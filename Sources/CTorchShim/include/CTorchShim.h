@@ -56,6 +56,17 @@ bool fop_requires_grad(struct AtenTensorOpaque* tensor);
 /// How many handles and graphs refer to the tensor: for tests of leaks.
 int64_t fop_use_count(struct AtenTensorOpaque* tensor);
 
+/// What fop_autocast_enter found, for fop_autocast_leave.
+struct fop_autocast {
+    int32_t device_type;
+    int32_t dtype;
+    bool enabled;
+};
+/// Lets the calling thread's operators choose their own precision on a kind of device (0 CPU, 1 CUDA), or, with a
+/// negative `dtype`, no longer.
+int32_t fop_autocast_enter(int32_t device_type, int32_t dtype, struct fop_autocast* previous);
+void fop_autocast_leave(struct fop_autocast previous);
+
 struct AtenGeneratorOpaque;
 /// A generator of random numbers for a device ("cpu", "cuda:0"), seeded.
 int32_t fop_generator_new(const char* device, uint64_t seed, struct AtenGeneratorOpaque** result);

@@ -9,6 +9,8 @@ final class LayerCapture: LayerObserver {
     private let indices: [ObjectIdentifier: Int]
     private let anchor: GradientAnchor
     private var isCollecting = false
+    /// Whether the pass under way is the last one through its graph.
+    private var isLastPass = true
 
     init(_ layers: [LayerBlock], sink: any LayerRecordSink, device: Device) {
         self.sink = sink
@@ -25,7 +27,7 @@ final class LayerCapture: LayerObserver {
         var waiting: Tensor? = input.detached()
         return anchor.tap(output) { [weak self] gradient in
             guard let self, isCollecting, let input = waiting else { return }
-            waiting = nil
+            if isLastPass { waiting = nil }
             var record = LayerRecord(input: input, outputGradient: gradient)
             if case .normalization(let mean, let scale) = context {
                 record.normalization = (mean.detached(), scale.detached())
@@ -34,13 +36,28 @@ final class LayerCapture: LayerObserver {
         }
     }
 
-    /// Back-propagates `loss` through all taps.
+    /// Back-propagates through all taps: first what the curvature is made of, if it is not made of the loss itself, then
+    /// the loss.
+    /// - Parameter curvature: the model's output and derivatives with respect to it, one for each pass, and whether each
+    ///   of them is a draw of its own; asked for on curvature steps.
     /// - Returns: the gradients of `others`, nil for those without a part in the loss.
-    func backPropagate(_ loss: Tensor, others: [Tensor]) -> [Tensor?] {
+    func backPropagate(
+        _ loss: Tensor, others: [Tensor],
+        curvature: () throws -> (output: Tensor, weights: [Tensor], areDraws: Bool)?
+    ) rethrows -> [Tensor?] {
         sink.beginMicroBatch()
         isCollecting = true
         defer { isCollecting = false }
-        let inputs = [anchor.tensor] + others
-        return Array(gradients(of: [loss], withRespectTo: inputs).dropFirst())
+        if sink.wantsCurvaturePasses, let passes = try curvature() {
+            isLastPass = false
+            defer { isLastPass = true }
+            for (index, weight) in passes.weights.enumerated() {
+                sink.beginPass(.curvature(countsExamples: index == 0 || passes.areDraws))
+                _ = gradients(
+                    of: [passes.output], weightedBy: [weight], withRespectTo: [anchor.tensor], retainingGraph: true)
+            }
+            sink.beginPass(.gradients)
+        }
+        return Array(gradients(of: [loss], withRespectTo: [anchor.tensor] + others).dropFirst())
     }
 }

@@ -11,7 +11,7 @@ extension FOP {
     /// estimates the curvature anew, so that the run goes on well but not bit for bit.
     public func state(includingCurvature: Bool) -> [String: Tensor] {
         var state = counter.state
-        state["learning_rate"] = Tensor(learningRate)
+        state["learning_rates"] = Tensor(learningRates)
         let curvature = preconditioner.state(names: layers.map(\.name), includingCurvature: includingCurvature)
         for (name, tensor) in curvature { state["curvature.\(name)"] = tensor }
         for (name, tensor) in namedMomenta { state["momentum.\(name)"] = tensor }
@@ -23,7 +23,7 @@ extension FOP {
     public func load(_ state: [String: Tensor]) throws {
         var reader = StateReader(state)
         let newCounter = try StepCounter(&reader)
-        let newRate = try reader.number("learning_rate")
+        let newRates = try reader.tensor("learning_rates", shape: [learningRates.count]).scalars(as: Double.self)
         let newCurvature = try readCurvature(&reader, state)
         let newMomenta = try namedMomenta.map { name, tensor in
             try reader.tensor("momentum.\(name)", shape: tensor.shape)
@@ -32,7 +32,7 @@ extension FOP {
         try reader.finish()
         discardGradients()
         counter = newCounter
-        learningRate = newRate
+        learningRates = newRates
         preconditioner.load(newCurvature, names: layers.map(\.name))
         for ((_, buffer), saved) in zip(namedMomenta, newMomenta) { buffer.copy(from: saved) }
         fallback.load(newFallback)
@@ -54,9 +54,10 @@ extension FOP {
         var found: [String: Tensor] = [:]
         let shapes = preconditioner.stateShapes(names: layers.map(\.name))
         for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
-            guard name == "counters" || reader.has("curvature.\(name)") else { continue }
+            let isNumber = FisherPreconditioner.numberNames.contains(name)
+            guard isNumber || reader.has("curvature.\(name)") else { continue }
             let tensor = try reader.tensor("curvature.\(name)", shape: shape)
-            found[name] = name == "counters" ? tensor : tensor.to(modelDevice).to(factorType)
+            found[name] = isNumber ? tensor : tensor.to(modelDevice).to(factorType)
         }
         return found
     }

@@ -19,37 +19,51 @@ import Torch
 /// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is
 /// summed, which differs from two separate forward passes.
 public final class FOP: Optimizer {
-    public var learningRate: Double
     /// What was set at the start.
     public let options: FOPOptions
+    public var lossScale = 1.0
 
     let layers: [LayerBlock]
     let preconditioner: FisherPreconditioner
     var fallback: FallbackUpdate
+    var grouping: ParameterGrouping
     /// The momentum of each layer's parameters; none where the momentum is 0.
     var momenta: [[Tensor]]
     var counter = StepCounter()
     private let capture: LayerCapture
+    private let device: Device
     private var lossesFinite: Tensor?
+    /// The sum of the losses gathered since the last step.
+    private var gatheredLoss: Tensor?
 
     /// - Parameters:
     ///   - model: its layers are observed from now on, until the optimizer goes.
-    ///   - learningRate: the step size, above 0; scale it with the batch size.
+    ///   - learningRate: the step size, 0 or above; scale it with the batch size.
     ///   - options: everything else.
+    ///   - groups: parameters with a learning rate, momentum or weight decay of their own.
     /// - Throws: ``TorchError/invalidValue(_:)`` that names what is out of range and the legal range.
-    public init(_ model: Module, learningRate: Double, options: FOPOptions = FOPOptions()) throws {
-        try throwProblems(learningRateProblems("learningRate", learningRate) + options.problems)
-        self.learningRate = learningRate
+    public init(
+        _ model: Module, learningRate: Double, options: FOPOptions = FOPOptions(),
+        groups: [ParameterGroup<FOPGroupSettings>] = []
+    ) throws {
+        let base = FOPGroupSettings(momentum: options.momentum, weightDecay: options.weightDecay)
+        let parameters = model.namedParameters.map(\.parameter)
+        try throwProblems(
+            learningRateProblems("learningRate", learningRate) + options.problems
+                + groupProblems(
+                    groups, parameters: parameters, learningRate: learningRate, rule: base, problems: \.problems))
         self.options = options
+        grouping = ParameterGrouping(groups, base: base, learningRate: learningRate)
         layers = layerBlocks(of: model, weightSharing: options.curvature.weightSharing)
         preconditioner = FisherPreconditioner(blocks: layers.map(\.block), configuration: options.curvature)
-        let device = model.parameters.first?.value.device ?? .cpu
+        device = parameters.first?.value.device ?? .cpu
         capture = LayerCapture(layers, sink: preconditioner, device: device)
         let covered = Set(layers.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
         fallback = FallbackUpdate(
             model.namedParameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }, options: options)
-        momenta = layers.map { layer in
-            options.momentum == 0 ? [] : layer.parameters.map { $0.parameter.value.detached().zerosLike() }
+        momenta = layers.map { [grouping] layer in
+            let needed = layer.parameters.contains { grouping.settings(of: $0.parameter).momentum != 0 }
+            return needed ? layer.parameters.map { $0.parameter.value.detached().zerosLike() } : []
         }
     }
 
@@ -66,60 +80,167 @@ public final class FOP: Optimizer {
         try self.init(model, learningRate: learningRate, options: options)
     }
 
-    public func backward(_ loss: Tensor) throws {
+    // MARK: Gathering
+
+    public func backward(_ loss: Tensor) throws { try backward(loss, predictions: nil) }
+
+    /// The same with what the model predicted, which the Monte Carlo and the exact Fisher are made of.
+    /// - Parameter predictions: looked at on curvature steps only.
+    /// - Throws: ``TorchError/invalidValue(_:)`` when they are needed and missing.
+    public func backward(_ loss: Tensor, predictions: Predictions?) throws {
         guard layers.contains(where: \.isTraining) || !fallback.trainable.isEmpty else {
             throw TorchError.invalidValue("all parameters are frozen: there is nothing to train")
         }
+        if predictions == nil, options.curvature.fisher != .empirical {
+            throw TorchError.invalidValue(
+                """
+                curvature.fisher is \(options.curvature.fisher) and backward(_:) was not told what the model predicts: \
+                call backward(loss, predictions: .categorical(logits: output)), or use .empirical
+                """)
+        }
+        preconditioner.lossScale = lossScale
         let others = fallback.trainable
-        let gradients = capture.backPropagate(loss, others: fallback.values(others))
-        withoutGradients {
-            fallback.add(gradients, of: others)
-            let isFinite = loss.detached().isFinite().all()
-            lossesFinite = lossesFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
+        try withoutAutocast(device: device.kind) {
+            let gradients = try capture.backPropagate(
+                scaled(loss, by: lossScale), others: fallback.values(others),
+                curvature: { try self.curvaturePasses(predictions) })
+            withoutGradients {
+                fallback.add(unscaled(gradients, by: lossScale), of: others)
+                note(loss.detached())
+            }
         }
     }
 
+    private func curvaturePasses(
+        _ predictions: Predictions?
+    ) throws -> (output: Tensor, weights: [Tensor], areDraws: Bool)? {
+        guard let predictions else { return nil }
+        let reduction = options.curvature.lossReduction
+        let weights: [Tensor]
+        switch options.curvature.fisher {
+        case .empirical: return nil
+        case .monteCarlo(let samples): weights = (0..<samples).map { _ in predictions.sampled(reduction) }
+        case .exact: weights = try predictions.exact(reduction)
+        }
+        let output = predictions.output
+        return (output, weights.map { ($0 * lossScale).to(output.dtype) }, options.curvature.fisher != .exact)
+    }
+
+    private func note(_ loss: Tensor) {
+        let isFinite = loss.isFinite().all()
+        lossesFinite = lossesFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
+        gatheredLoss = gatheredLoss.map { $0 + loss } ?? loss
+    }
+
+    public func discardGradients() {
+        preconditioner.discard()
+        fallback.discard()
+        lossesFinite = nil
+        gatheredLoss = nil
+    }
+
+    // MARK: The step
+
     @discardableResult public func step() throws -> StepOutcome {
+        if case .adaptive = options.curvature.dampingPolicy {
+            throw TorchError.invalidValue(
+                """
+                curvature.dampingPolicy is .adaptive and step() cannot compute the loss again: call \
+                step { crossEntropy(model(images), labels) }
+                """)
+        }
+        let (outcome, _) = try takeStep()
+        return outcome
+    }
+
+    /// The same where the damping adapts itself.
+    /// - Parameter loss: computes the loss on the same batch, after the step; called every so many steps, see
+    ///   ``FOPCore/AdaptiveDamping``, without gradients.
+    @discardableResult public func step(reevaluating loss: () throws -> Tensor) throws -> StepOutcome {
+        let before = gatheredLoss
+        let (outcome, trial) = try takeStep()
+        if outcome == .applied, let trial, let before {
+            preconditioner.damping = try withoutGradients { try trial.damping(after: loss(), before: before) }
+        }
+        return outcome
+    }
+
+    private func takeStep() throws -> (outcome: StepOutcome, trial: DampingTrial?) {
         guard let lossesFinite else {
             throw TorchError.invalidValue("step() without backward(_:) before it: there is no gradient to use")
         }
-        let isFinite = withoutGradients {
+        let (isFinite, trial) = withoutGradientsAndAutocast {
+            scaleFallbackGradients()
             let othersFinite = fallback.gradientsAreFinite.map { $0.logicalAnd(lossesFinite) } ?? lossesFinite
-            let (directions, isFinite) = preconditioner.hasGathered
-                ? preconditioner.directions(learningRate: learningRate, othersFinite: othersFinite)
+            let (directions, isFinite) =
+                preconditioner.hasGathered
+                ? preconditioner.directions(learningRates: blockLearningRates, othersFinite: othersFinite)
                 : ([], othersFinite)
             // On other devices the updates look at the flag themselves, and the host waits only at the end.
-            if isFinite.device.kind == .cpu, !isFinite.item(as: Bool.self) {
+            guard isFinite.device.kind != .cpu || isFinite.item(as: Bool.self) else {
                 fallback.discard()
-            } else {
-                apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
+                return (isFinite, nil as DampingTrial?)
             }
-            return isFinite
+            let trial = dampingTrial()
+            apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
+            return (isFinite, trial)
         }
         self.lossesFinite = nil
-        return try count(isFinite)
+        self.gatheredLoss = nil
+        return (try count(isFinite), trial)
+    }
+
+    private func withoutGradientsAndAutocast<Result>(_ body: () -> Result) -> Result {
+        withoutAutocast(device: device.kind) { withoutGradients(body) }
+    }
+
+    /// Of a sum over examples the blocks make the mean by themselves.
+    private func scaleFallbackGradients() {
+        guard options.curvature.lossReduction == .sum, preconditioner.gatheredExamples > 0 else { return }
+        fallback.scale(by: Tensor(1 / Double(preconditioner.gatheredExamples)))
+    }
+
+    /// The largest learning rate of each block's parameters: what the trust region has to reckon with.
+    private var blockLearningRates: [Double] {
+        layers.map { layer in layer.parameters.map { grouping.learningRate(of: $0.parameter) }.max() ?? 0 }
+    }
+
+    private func dampingTrial() -> DampingTrial? {
+        guard case .adaptive(let rule) = options.curvature.dampingPolicy, stepCount % rule.interval == 0 else {
+            return nil
+        }
+        return DampingTrial(rule, layers: layers, preconditioner: preconditioner, fallback: fallback)
     }
 
     /// W <- W - lr (m + wd W), where m <- momentum m + d (section 6 of the algorithm); nothing where `foundInfinity` is
     /// 1.
     private func apply(_ directions: [[Tensor]?], foundInfinity: Tensor) {
-        var parameters: [Tensor] = []
-        var steps: [Tensor] = []
-        var buffers: [Tensor] = []
-        for (index, direction) in directions.enumerated() {
-            guard let direction else { continue }
-            for (place, (_, parameter)) in layers[index].parameters.enumerated() where parameter.requiresGradient {
-                parameters.append(parameter.value)
-                steps.append(direction[place])
-                if options.momentum != 0 { buffers.append(momenta[index][place]) }
+        struct Update {
+            let parameter: Parameter
+            let direction: Tensor
+            let buffer: Tensor?
+        }
+        let updates = directions.enumerated().flatMap { index, direction -> [Update] in
+            guard let direction else { return [] }
+            let buffers = momenta[index]
+            return layers[index].parameters.indices.map { place in
+                Update(
+                    parameter: layers[index].parameters[place].parameter, direction: direction[place],
+                    buffer: buffers.isEmpty ? nil : buffers[place])
             }
         }
-        applyDecoupledWeightDecay(
-            parameters, learningRate: learningRate, decay: options.weightDecay, foundInfinity: foundInfinity)
-        applySGD(
-            parameters, gradients: steps, buffers: buffers, learningRate: learningRate,
-            momentum: options.momentum, foundInfinity: foundInfinity)
-        fallback.apply(learningRate: learningRate, foundInfinity: foundInfinity)
+        let active = updates.filter(\.parameter.requiresGradient)
+        for (group, members) in grouped(active, by: { grouping.group(of: $0.parameter) }) {
+            let (settings, learningRate) = (grouping.settings[group], grouping.rates.current[group])
+            let parameters = members.map(\.parameter.value)
+            applyDecoupledWeightDecay(
+                parameters, learningRate: learningRate, decay: settings.weightDecay, foundInfinity: foundInfinity)
+            applySGD(
+                parameters, gradients: members.map(\.direction),
+                buffers: settings.momentum == 0 ? [] : members.compactMap(\.buffer),
+                learningRate: learningRate, momentum: settings.momentum, foundInfinity: foundInfinity)
+        }
+        fallback.apply(grouping, foundInfinity: foundInfinity)
     }
 
     private func count(_ isFinite: Tensor) throws -> StepOutcome {
@@ -127,20 +248,7 @@ public final class FOP: Optimizer {
             isFinite: isFinite.item(as: Bool.self), limit: options.maximumSkippedSteps,
             what: "a loss, gradients or statistics",
             advice: """
-                lower the learning rate (now \(learningRate)), raise the damping (now \(options.curvature.damping))
+                lower the learning rate (now \(learningRate)), raise the damping (now \(preconditioner.currentDamping))
                 """)
-    }
-
-    /// How many steps changed the parameters.
-    public var stepCount: Int { counter.applied }
-    /// How many steps were left out because loss, gradients or statistics were not finite.
-    public var skippedStepCount: Int { counter.skipped }
-    /// How the factors' inverses were obtained so far: anything but Cholesky asks for more damping.
-    public var inverseOutcomes: [InverseOutcome: Int] { preconditioner.inverseOutcomes }
-
-    public func discardGradients() {
-        preconditioner.discard()
-        fallback.discard()
-        lossesFinite = nil
     }
 }

@@ -30,26 +30,50 @@ struct FallbackUpdate {
     /// Whether all gradients are finite; nil without any.
     var gradientsAreFinite: Tensor? { store.areFinite }
 
+    /// The gradients gathered since the last step.
+    var gradients: [Tensor] { store.present }
+
+    /// Multiplies every gradient by a tensor of one element.
+    mutating func scale(by factor: Tensor) { store.scale(by: factor) }
+
+    /// The sum over the parameters of what a change of them does to the loss, to first order; nil without gradients.
+    func predictedChange(_ change: (Parameter) -> Tensor) -> Tensor? {
+        let terms = zip(parameters, store.all).compactMap { named, gradient in
+            gradient.map { change(named.parameter).inner($0) }
+        }
+        return terms.isEmpty ? nil : Tensor.stacked(terms).sum()
+    }
+
     /// Updates what has a gradient, and lets go of the gradients; changes nothing where `foundInfinity` is 1.
-    mutating func apply(learningRate: Double, foundInfinity: Tensor) {
+    mutating func apply(_ grouping: ParameterGrouping, foundInfinity: Tensor) {
         let taken = store.take()
         let active = parameters.filter { taken[ObjectIdentifier($0.parameter)] != nil }
-        guard !active.isEmpty else { return }
+        for (group, members) in grouped(active, by: { grouping.group(of: $0.parameter) }) {
+            update(
+                members, gradients: members.compactMap { taken[ObjectIdentifier($0.parameter)] },
+                settings: grouping.settings[group],
+                learningRate: grouping.rates.current[group] * options.fallback.learningRateScale,
+                foundInfinity: foundInfinity)
+        }
+    }
+
+    private mutating func update(
+        _ active: [(name: String, parameter: Parameter)], gradients: [Tensor], settings: FOPGroupSettings,
+        learningRate: Double, foundInfinity: Tensor
+    ) {
         let values = active.map(\.parameter.value)
-        let gradients = active.compactMap { taken[ObjectIdentifier($0.parameter)] }
-        let rate = learningRate * options.fallback.learningRateScale
         switch options.fallback.rule {
         case .sgd:
             applyDecoupledWeightDecay(
-                values, learningRate: rate, decay: options.weightDecay, foundInfinity: foundInfinity)
+                values, learningRate: learningRate, decay: settings.weightDecay, foundInfinity: foundInfinity)
             applySGD(
-                values, gradients: gradients, buffers: options.momentum == 0 ? [] : buffer("momentum", active),
-                learningRate: rate, momentum: options.momentum, foundInfinity: foundInfinity)
+                values, gradients: gradients, buffers: settings.momentum == 0 ? [] : buffer("momentum", active),
+                learningRate: learningRate, momentum: settings.momentum, foundInfinity: foundInfinity)
         case .adamW(let betas, let epsilon):
             applyAdamW(
                 values, gradients: gradients, averages: buffer("average", active), squares: buffer("square", active),
-                steps: buffer("step", active), learningRate: rate, betas: betas, epsilon: epsilon,
-                weightDecay: options.weightDecay, foundInfinity: foundInfinity)
+                steps: buffer("step", active), learningRate: learningRate, betas: betas, epsilon: epsilon,
+                weightDecay: settings.weightDecay, foundInfinity: foundInfinity)
         }
     }
 

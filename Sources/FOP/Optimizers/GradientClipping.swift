@@ -7,10 +7,6 @@ public protocol GradientClipping: Optimizer {
     ///   device.
     /// - Throws: ``TorchError/invalidValue(_:)`` for a maximum that is not above 0.
     @discardableResult func clipGradientNorm(maximum: Double) throws -> Tensor
-
-    /// Moves every element of the gradients into `-maximum...maximum`, as torch's `clip_grad_value_`.
-    /// - Throws: ``TorchError/invalidValue(_:)`` for a maximum that is not above 0.
-    func clipGradientValues(maximum: Double) throws
 }
 
 extension GradientStore {
@@ -18,19 +14,26 @@ extension GradientStore {
     mutating func clipNorm(maximum: Double) throws -> Tensor {
         try check(maximum)
         guard let norm else { return Tensor.zeros([], dtype: .float64) }
-        // Torch adds the small number too.
-        let factor = maximum / (norm + 1e-6)
-        scale(by: factor.minimum(factor.onesLike()))
+        scale(by: clippingFactor(norm: norm, maximum: maximum))
         return norm
     }
 
-    /// See ``GradientClipping/clipGradientValues(maximum:)``.
+    /// See ``GradientOptimizer/clipGradientValues(maximum:)``.
     mutating func clipValues(maximum: Double) throws {
         try check(maximum)
         clamp(to: maximum)
     }
 
-    private func check(_ maximum: Double) throws {
-        guard maximum > 0 else { throw TorchError.invalidValue("maximum is \(maximum): use a number above 0") }
-    }
+    private func check(_ maximum: Double) throws { try checkClippingMaximum(maximum) }
+}
+
+/// What gradients of a Euclidean norm are multiplied with to be no longer than `maximum`.
+func clippingFactor(norm: Tensor, maximum: Double) -> Tensor {
+    // Torch adds the small number too.
+    let factor = maximum / (norm + 1e-6)
+    return factor.minimum(factor.onesLike())
+}
+
+func checkClippingMaximum(_ maximum: Double) throws {
+    guard maximum > 0 else { throw TorchError.invalidValue("maximum is \(maximum): use a number above 0") }
 }

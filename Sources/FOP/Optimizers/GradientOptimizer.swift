@@ -16,12 +16,20 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
     }
     /// The learning rate of the parameters in no group, then that of each group. Can be changed between steps.
     public var learningRates: [Double] {
-        didSet { precondition(learningRates.count == parts.count, "\(parts.count) learning rates expected") }
+        get { rates.current }
+        set {
+            precondition(newValue.count == parts.count, "\(parts.count) learning rates expected")
+            rates.current = newValue
+        }
     }
     /// After so many steps in a row that were not finite, ``step()`` throws with advice.
     public var maximumSkippedSteps = 20
 
-    private let initialLearningRates: [Double]
+    /// What ``backward(_:)`` multiplies the loss with, and divides the gradients by: for low-precision types, see
+    /// ``LossScaler``.
+    public var lossScale = 1.0
+
+    private var rates: GroupedLearningRates
     private let parts: [Part]
     private let states: [ParameterState]
     private var store: GradientStore
@@ -51,8 +59,7 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         parts =
             [Part(states: states.filter { $0.group == 0 }, configure: { _ in })]
             + zip(members, groups).map { Part(states: $0, configure: $1.configure) }
-        initialLearningRates = [learningRate] + groups.map { $0.learningRate ?? learningRate }
-        learningRates = initialLearningRates
+        rates = GroupedLearningRates(learningRate, groups: groups.map(\.learningRate))
     }
 
     // MARK: Learning rate and counts
@@ -60,12 +67,8 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
     /// The learning rate of the parameters in no group. Assigning it changes those of the groups in proportion to what
     /// they were at the start.
     public var learningRate: Double {
-        get { learningRates[0] }
-        set {
-            learningRates = initialLearningRates.map {
-                $0 == initialLearningRates[0] ? newValue : newValue * $0 / initialLearningRates[0]
-            }
-        }
+        get { rates.base }
+        set { rates.base = newValue }
     }
 
     /// How many steps changed the parameters.
@@ -80,9 +83,9 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         guard !trainable.isEmpty else {
             throw TorchError.invalidValue("all parameters are frozen: there is nothing to train")
         }
-        let new = gradients(of: [loss], withRespectTo: store.values(trainable))
+        let new = gradients(of: [scaled(loss, by: lossScale)], withRespectTo: store.values(trainable))
         withoutGradients {
-            store.add(new, of: trainable)
+            store.add(unscaled(new, by: lossScale), of: trainable)
             let isFinite = loss.detached().isFinite().all()
             lossesAreFinite = lossesAreFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
         }
@@ -97,6 +100,8 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         try withoutGradients { try store.clipNorm(maximum: maximum) }
     }
 
+    /// Moves every element of the gradients into `-maximum...maximum`, as torch's `clip_grad_value_`.
+    /// - Throws: ``TorchError/invalidValue(_:)`` for a maximum that is not above 0.
     public func clipGradientValues(maximum: Double) throws {
         try withoutGradients { try store.clipValues(maximum: maximum) }
     }
@@ -192,41 +197,4 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         let fresh = stepCount == 0 ? [:] : initialBuffers(of: state)
         return (stepCount, fresh, try reader.tensors(fresh.mapValues(\.shape), prefix: "\(state.name)."))
     }
-}
-
-/// Throws everything that is wrong with an optimizer's arguments, at once.
-private func checkSettings<Rule: UpdateRule>(
-    _ parameters: [Parameter], learningRate: Double, rule: Rule, groups: [ParameterGroup<Rule>]
-) throws {
-    var problems = learningRateProblems("learningRate", learningRate) + rule.problems
-    if parameters.isEmpty { problems.append("the model has no parameters") }
-    var free = Set(parameters.map { ObjectIdentifier($0) })
-    for (index, group) in groups.enumerated() {
-        var changed = rule
-        group.configure(&changed)
-        problems += changed.problems.filter { !rule.problems.contains($0) }.map { "groups[\(index)]: \($0)" }
-        if let rate = group.learningRate {
-            problems += learningRateProblems("groups[\(index)].learningRate", rate)
-            if learningRate == 0, rate != 0 {
-                problems.append(
-                    "learningRate is 0 and groups[\(index)].learningRate is \(rate): they cannot change in proportion")
-            }
-        }
-        if group.parameters.isEmpty { problems.append("groups[\(index)] has no parameters") }
-        for parameter in group.parameters where free.remove(ObjectIdentifier(parameter)) == nil {
-            problems.append(
-                "groups[\(index)] has a parameter of shape \(parameter.shape) that is in another group or not in the model")
-        }
-    }
-    try throwProblems(problems)
-}
-
-/// What is wrong with a learning rate.
-func learningRateProblems(_ name: String, _ value: Double) -> [String] {
-    value >= 0 && value.isFinite ? [] : ["\(name) is \(value): use a finite number of 0 or more"]
-}
-
-/// Throws ``TorchError/invalidValue(_:)`` with all problems, if there are any.
-func throwProblems(_ problems: [String]) throws {
-    guard problems.isEmpty else { throw TorchError.invalidValue(problems.joined(separator: "; ")) }
 }

@@ -46,23 +46,25 @@ struct GradientStore {
     /// Lets go of all gradients.
     mutating func discard() { gradients = gradients.map { _ in nil } }
 
+    /// The gradient of each parameter; nil for those that have none.
+    var all: [Tensor?] { gradients }
+
+    /// The gradients that there are.
+    var present: [Tensor] { gradients.compactMap { $0 } }
+
     /// Whether there are any gradients.
     var isEmpty: Bool { gradients.allSatisfy { $0 == nil } }
 
     /// Whether all gradients are finite, on their device; nil without any.
     var areFinite: Tensor? {
         // Empty tensors have no largest magnitude.
-        let present = gradients.compactMap { $0 }.filter { $0.count > 0 }
+        let present = present.filter { $0.count > 0 }
         guard let first = present.first else { return nil }
         return gathered(present.norms(order: .infinity), on: first.device).isFinite().all()
     }
 
     /// The Euclidean norm of all gradients together; nil without any.
-    var norm: Tensor? {
-        let present = gradients.compactMap { $0 }
-        guard let first = present.first else { return nil }
-        return gathered(present.norms(order: 2), on: first.device).norm()
-    }
+    var norm: Tensor? { totalNorm(present) }
 
     /// Multiplies every gradient by a tensor of one element.
     mutating func scale(by factor: Tensor) {
@@ -82,7 +84,14 @@ struct GradientStore {
         }
     }
 
-    private func gathered(_ scalars: [Tensor], on device: Device) -> Tensor {
-        Tensor.stacked(scalars.map { $0.to(device).to(.float64) })
-    }
+}
+
+/// The Euclidean norm of all tensors together, as a float64 number; nil without any.
+func totalNorm(_ tensors: [Tensor]) -> Tensor? {
+    guard let first = tensors.first else { return nil }
+    return gathered(tensors.norms(order: 2), on: first.device).norm()
+}
+
+private func gathered(_ scalars: [Tensor], on device: Device) -> Tensor {
+    Tensor.stacked(scalars.map { $0.to(device).to(.float64) })
 }

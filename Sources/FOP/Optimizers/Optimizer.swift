@@ -14,6 +14,10 @@ public protocol Optimizer: AnyObject {
     /// The step size. Schedules assign it between steps.
     var learningRate: Double { get set }
 
+    /// What ``backward(_:)`` multiplies the loss with, and the step divides out again: keeps small gradients of
+    /// low-precision types from becoming 0. 1 by default; ``LossScaler`` finds it. Assign it between steps only.
+    var lossScale: Double { get set }
+
     /// How many steps changed the parameters.
     var stepCount: Int { get }
 

@@ -22,6 +22,16 @@ public struct LayerRecord {
     /// How many examples took part.
     public var examples: Int { input.size(0) }
 
+    /// The same with input and output gradient of one type: operators that choose their own precision leave them in two.
+    func inOneType() -> LayerRecord {
+        guard input.dtype.isFloatingPoint, input.dtype != outputGradient.dtype else { return self }
+        var record = self
+        let dtype: DType = [input.dtype, outputGradient.dtype].contains(.float64) ? .float64 : .float32
+        record.input = input.to(dtype)
+        record.outputGradient = outputGradient.to(dtype)
+        return record
+    }
+
     /// The part that belongs to consecutive examples.
     func examples(_ range: Range<Int>) -> LayerRecord {
         sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }

@@ -5,6 +5,10 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     /// Added to the Fisher block, split over its factors; above 0. Relative to nothing: it scales with the square of
     /// the loss.
     public var damping = 1e-2
+    /// Whether and how the damping changes during a run.
+    public var dampingPolicy = DampingPolicy.fixed
+    /// Whose labels the curvature is made of.
+    public var fisher = FisherType.empirical
     /// The share rho that the moving average of the factors keeps at an update; 0 to below 1.
     public var emaDecay = 0.9
     /// How often the factors are updated.
@@ -15,6 +19,11 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     public var factorExamples = FactorExamples.automatic
     /// How weight-sharing layers enter the factors.
     public var weightSharing = WeightSharing.expand
+    /// How many sub-batches' gradients are compared, k; 2 is the paper's method. Each one more costs an application of
+    /// M^-1 per layer.
+    public var subBatches = 2
+    /// What the sub-batches are.
+    public var split = SubBatchSplit.automatic
     /// The weight of the orthogonal correction.
     public var beta = BetaPolicy.paper
     /// The length of the step.
@@ -42,7 +51,15 @@ public struct CurvatureConfiguration: Equatable, Sendable {
         if case .atMost(let count) = factorExamples {
             require(count >= 1, "factorExamples is \(count): use a whole number of 1 or more")
         }
-        if case .fixed(let value) = beta { require(value.isFinite, "beta is \(value): use a finite number") }
+        if case .fixed(let value) = beta {
+            require(value.isFinite, "beta is \(value): use a finite number")
+            require(subBatches == 2, "beta is fixed and subBatches is \(subBatches): use 2, or beta .paper or .zero")
+        }
+        if case .monteCarlo(let samples) = fisher {
+            require(samples >= 1, "fisher's samples are \(samples): use a whole number of 1 or more")
+        }
+        if case .adaptive(let adaptive) = dampingPolicy { problems += adaptive.problems }
+        require(subBatches >= 2, "subBatches is \(subBatches): use a whole number of 2 or more")
         if let klClip { require(klClip > 0 && klClip.isFinite, "klClip is \(klClip): use a number above 0, or nil") }
         return problems
     }

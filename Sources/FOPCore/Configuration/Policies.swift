@@ -4,7 +4,7 @@ public enum BetaPolicy: Equatable, Sendable {
     case paper
     /// No correction: the step is K-FAC's.
     case zero
-    /// The same weight for every layer and step.
+    /// The same weight for every layer and step; for two sub-batches only.
     case fixed(Double)
 }
 
@@ -42,23 +42,6 @@ public enum LossReduction: Equatable, Sendable {
     case sum
 }
 
-/// How often something is done.
-public enum Interval: Equatable, Sendable {
-    /// Every so many steps; 1 is every step.
-    case every(Int)
-    /// The paper's rule: the larger the batch, the more often, down to every 5 steps. Here: about every 25,600
-    /// examples.
-    case automatic
-
-    /// The number of steps for a batch size.
-    public func steps(batchSize: Int) -> Int {
-        switch self {
-        case .every(let steps): steps
-        case .automatic: max(5, Int((25_600 / Double(max(batchSize, 1))).rounded()))
-        }
-    }
-}
-
 /// How many of a batch's examples a factor is computed from.
 public enum FactorExamples: Equatable, Sendable {
     /// All.
@@ -68,4 +51,28 @@ public enum FactorExamples: Equatable, Sendable {
     case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)
+}
+
+/// Whose labels the curvature is made of (section 2 of the algorithm).
+public enum FisherType: Equatable, Sendable {
+    /// The true labels, from the same backward pass as the gradients. The default.
+    case empirical
+    /// Labels drawn from the model's own predictions: so many more backward passes on curvature steps. Needs to know the
+    /// predictions, see `FOP.backward(_:predictions:)`.
+    case monteCarlo(samples: Int = 1)
+    /// The expectation over the model's own predictions: one more backward pass per class on curvature steps, for small
+    /// models.
+    case exact
+}
+
+/// What the sub-batches are, whose gradients are compared (section 4 of the algorithm).
+public enum SubBatchSplit: Equatable, Sendable {
+    /// With one backward pass before a step as ``example``, with several as ``microBatch``. The default.
+    case automatic
+    /// Consecutive examples: each backward pass's batch is split, and its j-th part belongs to sub-batch j.
+    case example
+    /// Consecutive backward passes. One alone gives one sub-batch, and so K-FAC's step.
+    case microBatch
+    /// Processes: those of even and of odd rank.
+    case process
 }

@@ -1,13 +1,16 @@
 import TorchCore
 
 extension FisherPreconditioner {
-    /// Everything a resumed run needs: `counters` and `<block name>.<key>`.
+    /// The names in a state that are no block's: on the CPU, of types of their own.
+    public static let numberNames: Set = ["counters", "damping"]
+
+    /// Everything a resumed run needs: `counters`, `damping` and `<block name>.<key>`.
     /// - Parameters:
     ///   - names: one per block.
     ///   - includingCurvature: whether moving averages and inverses are part of it. Without them the first step after loading
     ///     estimates them anew.
     public func state(names: [String], includingCurvature: Bool = true) -> [String: Tensor] {
-        var state = ["counters": counters]
+        var state = ["counters": counters, "damping": Tensor(damping)]
         guard includingCurvature else { return state }
         for (name, block) in zip(names, blocks) {
             for (key, tensor) in block.state { state["\(name).\(key)"] = tensor }
@@ -17,7 +20,7 @@ extension FisherPreconditioner {
 
     /// The shapes that a saved state can have, by name.
     public func stateShapes(names: [String]) -> [String: [Int]] {
-        var shapes = ["counters": [4]]
+        var shapes = ["counters": [4], "damping": []]
         for (name, block) in zip(names, blocks) {
             for (key, shape) in block.stateShapes { shapes["\(name).\(key)"] = shape }
         }
@@ -32,15 +35,17 @@ extension FisherPreconditioner {
             hasCurvature = hasCurvature && !own.isEmpty
             block.load(Dictionary(uniqueKeysWithValues: own))
         }
+        if let damping = state["damping"] { self.damping = damping.item(as: Double.self) }
         let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1, 0]
         func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }
-        resume(
-            stepCount: saved[0], stepsSinceFactors: sinceUpdate(saved[1]), stepsSinceInverses: sinceUpdate(saved[2]),
+        discard()
+        clock = UpdateClock(
+            steps: saved[0], sinceFactors: sinceUpdate(saved[1]), sinceInverses: sinceUpdate(saved[2]),
             lastBatchSize: saved[3])
     }
 
     /// Steps taken, steps since the last factors and inverses (-1: never), and the size of the last batch.
     private var counters: Tensor {
-        Tensor([stepCount, stepsSinceFactors ?? -1, stepsSinceInverses ?? -1, lastBatchSize])
+        Tensor([clock.steps, clock.sinceFactors ?? -1, clock.sinceInverses ?? -1, clock.lastBatchSize])
     }
 }

@@ -11,25 +11,29 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// The blocks, in the order of their indices.
     public let blocks: [any FisherBlock]
 
-    /// Steps taken, the skipped ones not counted.
-    public private(set) var stepCount = 0
+    /// lambda before any schedule.
+    public var damping: Double
+    /// What the loss of the records is multiplied with, for low-precision types: divided out of the gradients, and its
+    /// square out of the curvature. The same for all micro-batches of a step.
+    public var lossScale = 1.0
+    /// Whether the gradient noise scale is measured: two more inner products per layer.
+    public var measuresNoise = false
+
     /// How inverses were obtained, counted.
     public private(set) var inverseOutcomes: [InverseOutcome: Int] = [:]
-    /// What the last step found for each block.
-    public private(set) var lastScalars: [ProjectionScalars] = []
+    /// What the last step found for each block; nil for blocks that nothing passed through.
+    public private(set) var lastScalars: [ProjectionScalars?] = []
 
     private let reduction: any ProcessReduction
-    private var gathered: [GatheredGradients]
-    private var microBatch = -1
-    private(set) var stepsSinceFactors: Int?
-    private(set) var stepsSinceInverses: Int?
-    /// The size of the last batch: with automatic intervals it tells at the start of a step what is due.
-    private(set) var lastBatchSize = 0
-    private var isFactorStep = true
+    private let gathering: Gathering
+    var clock = UpdateClock()
+    private var noise = GradientNoiseScale()
+    private var findings: StepFindings?
+    private var averages: [Tensor?] = []
 
-    /// How many sub-batches a batch is split into.
-    private let parts = 2
-
+    /// - Parameters:
+    ///   - blocks: one per layer.
+    ///   - reduction: how sums are taken over processes.
     public init(
         blocks: [any FisherBlock], configuration: CurvatureConfiguration,
         reduction: any ProcessReduction = SingleProcess()
@@ -37,98 +41,102 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.blocks = blocks
         self.configuration = configuration
         self.reduction = reduction
-        gathered = blocks.map { _ in GatheredGradients() }
+        damping = configuration.damping
+        gathering = Gathering(blocks: blocks, configuration: configuration)
     }
+
+    /// Steps taken, the skipped ones not counted.
+    public var stepCount: Int { clock.steps }
+
+    /// What the last step found, as numbers: waits for the device. Nil before the first step.
+    public var diagnostics: StepDiagnostics? { findings?.read() }
 
     // MARK: Gathering, during the backward pass
 
     public func beginMicroBatch() {
-        microBatch += 1
-        if microBatch == 0 { isFactorStep = isDue(stepsSinceFactors, configuration.factorInterval) }
+        gathering.beginMicroBatch(isFactorStep: clock.isDue(clock.sinceFactors, configuration.factorInterval))
     }
 
-    public func record(_ record: LayerRecord, block index: Int) {
-        let block = blocks[index]
-        let isFirstCall = !gathered[index].contains(microBatch: microBatch)
-        // Later micro-batches are sub-batches themselves and need no splitting.
-        let ranges = subBatchRanges(record.examples, parts: microBatch == 0 ? min(parts, record.examples) : 1)
-        let sums = ranges.map { range in
-            ranges.count == 1 ? block.gradient(record) : block.gradient(record.examples(range))
-        }
-        gathered[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
-        if isFactorStep || !block.isReady {
-            let sample = record.thinned(to: factorExamples(record, block))
-            block.accumulate(sample, newExamples: isFirstCall ? sample.examples : 0)
-        }
-    }
+    public func beginPass(_ kind: PassKind) { gathering.pass = kind }
 
-    private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
-        switch configuration.factorExamples {
-        case .all: return record.examples
-        case .atMost(let count): return count
-        case .automatic:
-            let size = block.factorSize(record)
-            return max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
-        }
-    }
+    public var wantsCurvaturePasses: Bool { gathering.isFactorStep && configuration.fisher != .empirical }
+
+    public func record(_ record: LayerRecord, block index: Int) { gathering.record(record, block: index) }
 
     /// Whether anything was gathered since the last step.
-    public var hasGathered: Bool { gathered.contains { !$0.isEmpty } }
+    public var hasGathered: Bool { gathering.hasGradients }
+
+    /// How many examples were gathered since the last step.
+    public var gatheredExamples: Int { gathering.examples }
+
+    /// The sum of all gradients gathered since the last step, of each block that has any, as V; without the loss scale.
+    public var gatheredGradients: [Tensor] { gathering.totals.map { $0 * (1 / lossScale) } }
+
+    /// Multiplies the gradients gathered since the last step by a number: clipping.
+    public func scaleGradients(by factor: Tensor) { gathering.scale(by: factor) }
 
     /// Lets go of what was gathered since the last step.
-    public func discard() {
-        forgetGathered()
-        for block in blocks { _ = block.takeStatistics(gradientScale: 1) }
-    }
+    public func discard() { gathering.discard() }
 
     // MARK: The step
 
     /// The direction of each block's parameters, before learning rate and momentum (equation 18), or nil for blocks
     /// that nothing passed through. Lets go of what was gathered.
     /// - Parameters:
-    ///   - learningRate: enters the trust region only.
+    ///   - learningRates: one per block: they enter the trust region only.
     ///   - othersFinite: whether the loss and the gradients of parameters outside the blocks are finite (a truth value).
     /// - Returns: the directions, and whether everything was finite. Where it was not, the curvature is as it was and
     ///   the directions mean nothing.
     public func directions(
-        learningRate: Double, othersFinite: Tensor? = nil
+        learningRates: [Double], othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
-        let active = blocks.indices.filter { !gathered[$0].isEmpty }
+        let active = gathering.active
         let gradients = subBatchGradients(active)
         let statistics = newStatistics(active)
         let isFinite = allFinite(gradients, statistics, others: othersFinite)
+        defer { gathering.forget() }
         guard !mustAbandon(isFinite) else {
-            forgetGathered()
             return ([[Tensor]?](repeating: nil, count: blocks.count), isFinite)
         }
         updateFactors(statistics, active, isFinite: isFinite)
         updateInverses(active)
         let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
-        let gain = Tensor.stacked(steps.map(\.scalars.gain)).sum()
-        let scale = trustRegionScale(gain, learningRate: learningRate)
+        let rates = active.map { learningRates[$0] }
+        let gain = weightedGain(steps, learningRates: rates)
+        let scale = trustRegionScale(gain)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
         for (index, step) in zip(active, steps) {
             directions[index] = blocks[index].unpack(step.direction(scaledBy: scale))
         }
-        lastScalars = steps.map(\.scalars)
-        lastBatchSize = active.map { gathered[$0].examples }.max() ?? lastBatchSize
-        finishStep()
+        measureNoise(gradients, isFinite: isFinite)
+        keepFindings(active, steps, gradients, learningRates: learningRates, scale: scale)
+        clock.advance(
+            updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: gathering.batchSize)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
         return (directions, isFinite.logicalAnd(gain.isFinite()))
     }
 
-    /// Stage 1: g1 and g2 of every block (equation 3's inputs).
+    /// The same with one learning rate for all.
+    public func directions(
+        learningRate: Double, othersFinite: Tensor? = nil
+    ) -> (directions: [[Tensor]?], isFinite: Tensor) {
+        directions(
+            learningRates: [Double](repeating: learningRate, count: blocks.count), othersFinite: othersFinite)
+    }
+
+    /// Stage 1: the mean gradients of every block's sub-batches (equation 3's inputs).
     private func subBatchGradients(_ active: [Int]) -> [[Tensor]] {
         active.map { index in
-            let local = gathered[index].subBatchMeans(parts: parts, reduction: configuration.lossReduction)
+            let local = gathering.gradients[index].subBatchMeans(
+                reduction: configuration.lossReduction, lossScale: lossScale)
             return reduction.subBatchMeans(local, block: index)
         }
     }
 
     private func newStatistics(_ active: [Int]) -> [[Tensor]] {
         active.map { index in
-            let scale = configuration.lossReduction == .mean ? Double(gathered[index].examples) : 1
-            let local = blocks[index].takeStatistics(gradientScale: scale)
+            let size = configuration.lossReduction == .mean ? Double(gathering.gradients[index].examples) : 1
+            let local = blocks[index].takeStatistics(gradientScale: size / lossScale)
             return local.isEmpty ? [] : reduction.meanStatistics(local, block: index)
         }
     }
@@ -146,35 +154,43 @@ public final class FisherPreconditioner: LayerRecordSink {
         for (index, new) in zip(active, statistics) where !new.isEmpty {
             blocks[index].updateAverages(new, decay: configuration.emaDecay, isFinite: isFinite)
         }
-        stepsSinceFactors = isFactorStep ? 1 : stepsSinceFactors.map { $0 + 1 }
     }
+
+    private var inversesAreDue: Bool { clock.isDue(clock.sinceInverses, configuration.inverseInterval) }
 
     /// Stage 3: inverses, every k'-th step; for a layer that is used for the first time, now.
     private func updateInverses(_ active: [Int]) {
-        let isDueNow = isDue(stepsSinceInverses, configuration.inverseInterval)
-        for index in active where isDueNow || !blocks[index].isReady {
-            for outcome in blocks[index].updateInverse(damping: configuration.damping) {
+        let damping = currentDamping
+        for index in active where inversesAreDue || !blocks[index].isReady {
+            for outcome in blocks[index].updateInverse(damping: damping) {
                 inverseOutcomes[outcome, default: 0] += 1
             }
         }
-        stepsSinceInverses = isDueNow ? 1 : stepsSinceInverses.map { $0 + 1 }
+    }
+
+    /// lambda at this step.
+    public var currentDamping: Double {
+        if case .scheduled(let factor) = configuration.dampingPolicy { return damping * factor(clock.steps) }
+        return damping
     }
 
     /// Stage 4: section 3 for one block.
     private func project(_ gradients: [Tensor], block: any FisherBlock) -> ProjectedStep {
-        // One example cannot be split: its gradient is both.
-        let second = gradients.count > 1 ? gradients[1] : gradients[0]
-        return projectFisherOrthogonally(
-            gradients[0], second,
-            metric: configuration.metric == .fisher ? block.fisherProduct : block.dampedProduct,
+        projectFisherOrthogonally(
+            gradients, metric: configuration.metric == .fisher ? block.fisherProduct : block.dampedProduct,
             preconditioner: block.precondition, beta: configuration.beta, eta: configuration.eta)
     }
 
-    /// Stage 5: the trust region, min(1, sqrt(kappa / (lr^2 sum <g_avg, d>))).
-    private func trustRegionScale(_ gain: Tensor, learningRate: Double) -> Tensor? {
-        guard let kappa = configuration.klClip, learningRate != 0 else { return nil }
+    /// sum lr^2 <g_avg, d>
+    private func weightedGain(_ steps: [ProjectedStep], learningRates: [Double]) -> Tensor {
+        Tensor.stacked(zip(steps, learningRates).map { $0.scalars.gain * ($1 * $1) }).sum()
+    }
+
+    /// Stage 5: the trust region, min(1, sqrt(kappa / sum lr^2 <g_avg, d>)).
+    private func trustRegionScale(_ gain: Tensor) -> Tensor? {
+        guard let kappa = configuration.klClip else { return nil }
         // Negative only where a fixed beta leads uphill, or by rounding.
-        let scale = (kappa / (gain.absolute() * (learningRate * learningRate))).squareRoot()
+        let scale = (kappa / gain.absolute()).squareRoot()
         // A gain of 0 gives infinity, which the minimum takes care of.
         return scale.minimum(scale.onesLike())
     }
@@ -183,32 +199,45 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// anyway (where curvature is due); elsewhere the updates themselves look at `isFinite`, and the device is not
     /// interrupted.
     private func mustAbandon(_ isFinite: Tensor) -> Bool {
-        let isDueNow = isFactorStep || isDue(stepsSinceInverses, configuration.inverseInterval)
+        let isDueNow = gathering.isFactorStep || inversesAreDue
         return (isDueNow || isFinite.device.kind == .cpu) && !isFinite.item(as: Bool.self)
     }
 
-    private func finishStep() {
-        forgetGathered()
-        stepCount += 1
+    // MARK: What the step found
+
+    private func measureNoise(_ gradients: [[Tensor]], isFinite: Tensor) {
+        guard measuresNoise, let parts = gradients.map(\.count).min(), parts > 1 else { return }
+        func sum(_ terms: [Tensor]) -> Tensor { Tensor.stacked(terms).sum() }
+        let subBatchSquare = sum(gradients.joined().map { $0.inner($0) }) * (1 / Double(parts))
+        let batchSquare = sum(gradients.map { mean($0) }.map { $0.inner($0) })
+        let batch = Double(gathering.examples * reduction.processes)
+        noise.update(
+            subBatchSquare: subBatchSquare, batchSquare: batchSquare, batch: batch, subBatch: batch / Double(parts),
+            isFinite: isFinite)
     }
 
-    private func forgetGathered() {
-        gathered = blocks.map { _ in GatheredGradients() }
-        microBatch = -1
+    private func keepFindings(
+        _ active: [Int], _ steps: [ProjectedStep], _ gradients: [[Tensor]], learningRates: [Double], scale: Tensor?
+    ) {
+        lastScalars = blocks.map { _ in nil }
+        for (index, step) in zip(active, steps) { lastScalars[index] = step.scalars }
+        findings = StepFindings(
+            scalars: lastScalars, learningRates: learningRates, damping: currentDamping, trustRegionScale: scale,
+            noise: noise.estimate)
+        averages = blocks.map { _ in nil }
+        guard case .adaptive = configuration.dampingPolicy else { return }
+        for (index, gradient) in zip(active, gradients) { averages[index] = mean(gradient) }
     }
 
-    private func isDue(_ stepsSince: Int?, _ interval: Interval) -> Bool {
-        guard let stepsSince else { return true }
-        return stepsSince >= interval.steps(batchSize: lastBatchSize)
-    }
-
-    // MARK: Saved state
-
-    func resume(stepCount: Int, stepsSinceFactors: Int?, stepsSinceInverses: Int?, lastBatchSize: Int) {
-        discard()
-        self.stepCount = stepCount
-        self.stepsSinceFactors = stepsSinceFactors
-        self.stepsSinceInverses = stepsSinceInverses
-        self.lastBatchSize = lastBatchSize
+    /// What the quadratic model says that a change of the parameters did to the loss, `<g, delta> + 1/2 <delta, F delta>`,
+    /// at the last step's gradients. With adaptive damping only.
+    /// - Parameter changes: of each block's parameters; nil for none.
+    public func predictedChange(_ changes: [[Tensor]?]) -> Tensor? {
+        let terms = zip(zip(blocks, averages), changes).compactMap { pair, change -> Tensor? in
+            guard let average = pair.1, let change else { return nil }
+            let delta = pair.0.pack(change).toFactorPrecision()
+            return average.inner(delta) + delta.inner(pair.0.fisherProduct(delta)) * 0.5
+        }
+        return terms.isEmpty ? nil : Tensor.stacked(terms).sum()
     }
 }

@@ -2,46 +2,85 @@ import TorchCore
 
 /// The gradient sums of one block since the last step, by micro-batch and sub-batch.
 struct GatheredGradients {
-    private struct MicroBatch {
-        let id: Int
-        let ranges: [Int]
+    /// What belongs together: a micro-batch in parts, or what its parts were added to.
+    private struct Portion {
+        var examples: [Int]
         var sums: [Tensor]
+
+        var total: Int { examples.reduce(0, +) }
     }
 
-    private var microBatches: [MicroBatch] = []
+    private let parts: Int
+    private let split: SubBatchSplit
+    private var portions: [Portion] = []
+    private var lastMicroBatch: Int?
+
+    /// - Parameter parts: how many sub-batches there are to be.
+    init(parts: Int, split: SubBatchSplit) {
+        self.parts = parts
+        self.split = split
+    }
 
     /// How many examples were gathered.
-    var examples: Int { microBatches.reduce(0) { $0 + $1.ranges.reduce(0, +) } }
+    var examples: Int { portions.reduce(0) { $0 + $1.total } }
 
-    var isEmpty: Bool { microBatches.isEmpty }
+    var isEmpty: Bool { portions.isEmpty }
 
-    /// Whether the micro-batch has already been seen: the layer was called before in this pass.
-    func contains(microBatch id: Int) -> Bool { microBatches.last?.id == id }
+    /// The consecutive examples whose sums ``add(_:examples:microBatch:)`` wants to have apart.
+    func ranges(examples: Int, microBatch id: Int) -> [Range<Int>] {
+        let isSplit =
+            switch split {
+            case .example: true
+            // Later micro-batches are sub-batches themselves and need no splitting.
+            case .automatic: id == 0
+            case .microBatch, .process: false
+            }
+        return subBatchRanges(examples, parts: isSplit ? min(parts, examples) : 1)
+    }
 
     /// Adds the sums of a micro-batch's parts; `examples` are the parts' sizes.
     mutating func add(_ sums: [Tensor], examples: [Int], microBatch id: Int) {
-        if let last = microBatches.indices.last, microBatches[last].id == id {
-            microBatches[last].sums = zip(microBatches[last].sums, sums).map { $0 + $1 }
-        } else {
-            microBatches.append(MicroBatch(id: id, ranges: examples, sums: sums))
+        defer { lastMicroBatch = id }
+        let isSameMicroBatch = lastMicroBatch == id
+        guard let last = portions.indices.last, isSameMicroBatch || split == .example else {
+            return portions.append(Portion(examples: examples, sums: sums))
         }
+        for (part, sum) in sums.enumerated() {
+            guard part < portions[last].sums.count else {
+                portions[last].sums.append(sum)
+                portions[last].examples.append(examples[part])
+                continue
+            }
+            portions[last].sums[part] = portions[last].sums[part] + sum
+            // A layer that is called twice in one pass sees the same examples twice.
+            if !isSameMicroBatch { portions[last].examples[part] += examples[part] }
+        }
+    }
+
+    /// The sum over everything gathered, as back-propagation gave it.
+    var total: Tensor? {
+        let sums = portions.flatMap(\.sums)
+        return sums.first.map { sums.dropFirst().reduce($0) { $0 + $1 } }
+    }
+
+    /// Multiplies everything gathered by a number.
+    mutating func scale(by factor: Tensor) {
+        for index in portions.indices { portions[index].sums = portions[index].sums.map { $0 * factor.to($0.dtype) } }
     }
 
     /// The mean gradient of each sub-batch: the parts of a single micro-batch, else consecutive micro-batches
     /// (section 4 of the algorithm).
-    func subBatchMeans(parts: Int, reduction: LossReduction) -> [Tensor] {
-        let total = Double(examples)
+    /// - Parameter lossScale: what the loss was multiplied with.
+    func subBatchMeans(reduction: LossReduction, lossScale: Double) -> [Tensor] {
+        let total = reduction == .mean ? Double(examples) : 1
         func mean(_ sums: [Tensor], _ examples: Int) -> Tensor {
-            let sum = sums.dropFirst().reduce(sums[0]) { $0 + $1 }
-            return sum * (reduction == .mean ? total / Double(examples) : 1 / Double(examples))
+            sums.dropFirst().reduce(sums[0]) { $0 + $1 } * (total / (Double(examples) * lossScale))
         }
-        if microBatches.count == 1 {
-            let only = microBatches[0]
-            return zip(only.sums, only.ranges).map { mean([$0], $1) }
-        }
-        return subBatchRanges(microBatches.count, parts: min(parts, microBatches.count)).map { range in
-            let members = microBatches[range]
-            return mean(members.flatMap(\.sums), members.reduce(0) { $0 + $1.ranges.reduce(0, +) })
+        if split == .process { return [mean(portions.flatMap(\.sums), examples)] }
+        if portions.count == 1 { return zip(portions[0].sums, portions[0].examples).map { mean([$0], $1) } }
+        return subBatchRanges(portions.count, parts: min(parts, portions.count)).map { range in
+            let members = portions[range]
+            return mean(members.flatMap(\.sums), members.reduce(0) { $0 + $1.total })
         }
     }
 }

@@ -1,109 +1,69 @@
 import TorchCore
 
-/// What the projection found for one layer: numbers without dimensions, on the layer's device.
-public struct ProjectionScalars {
-    /// The share of the mean gradient in the difference (equation 4).
-    public var s: Tensor
-    /// The weight of the orthogonal part (equation 16).
-    public var beta: Tensor
-    /// The length of the step (equation 17).
-    public var eta: Tensor
-    /// B = <g_avg, M^-1 g_avg> (equation 13).
-    public var B: Tensor
-    /// D = <g_avg, M^-1 g_perp>.
-    public var D: Tensor
-    /// E = <g_perp, M^-1 g_perp>.
-    public var E: Tensor
-
-    /// <g_avg, d> = eta (B + beta D): what the step is expected to gain, per unit of learning rate.
-    public var gain: Tensor { eta * (B + beta * D) }
-}
-
-/// A layer's step before the learning rate: d = eta (u + beta v) (equation 18).
-public struct ProjectedStep {
-    /// u = M^-1 g_avg: K-FAC's step.
-    public var base: Tensor
-    /// v = M^-1 g_perp, the correction's direction; nil where beta is zero by policy.
-    public var correction: Tensor?
-    /// The closed forms.
-    public var scalars: ProjectionScalars
-
-    /// d, times `scale`.
-    public func direction(scaledBy scale: Tensor? = nil) -> Tensor {
-        let eta = scale.map { scalars.eta * $0 } ?? scalars.eta
-        guard let correction else { return base * eta }
-        return (base + correction * scalars.beta) * eta
-    }
-}
-
-/// Fisher-orthogonal projection of two gradients, for one layer (section 3 of the algorithm, equations 3 to 18).
+/// Fisher-orthogonal projection of the sub-batches' gradients, for one layer (section 3 of the algorithm, equations 3
+/// to 18).
+///
+/// With two gradients this is the paper's method. With k of them there are k - 1 differences of neighbours; each is made
+/// Fisher-orthogonal to the mean, and the correction is the combination of them whose coefficients solve
+/// `E beta = D`, where `E_ij = <p_i, M^-1 p_j>` and `D_j = <g_avg, M^-1 p_j>`: the step does not depend on how the
+/// span is described, nor on the order of the gradients, and k = 2 gives beta = D / E.
 ///
 /// - Parameters:
-///   - first, second: the mean gradients of the two sub-batches.
-///   - metric: V -> F V, the product in which the difference is made orthogonal to the mean.
+///   - gradients: the mean gradients of one or more sub-batches. One alone is K-FAC's.
+///   - metric: V -> F V, the product in which the differences are made orthogonal to the mean.
 ///   - preconditioner: V -> M^-1 V, linear and symmetric positive definite.
 public func projectFisherOrthogonally(
-    _ first: Tensor, _ second: Tensor, metric: (Tensor) -> Tensor, preconditioner: (Tensor) -> Tensor,
+    _ gradients: [Tensor], metric: (Tensor) -> Tensor, preconditioner: (Tensor) -> Tensor,
     beta betaPolicy: BetaPolicy = .paper, eta etaPolicy: EtaPolicy = .average
 ) -> ProjectedStep {
-    let average = (first + second) * 0.5
+    let average = mean(gradients)
     let base = preconditioner(average)
     let B = average.inner(base)
-    if betaPolicy == .zero { return unprojectedStep(base, B, etaPolicy) }
+    let differences = zip(gradients, gradients.dropFirst()).map { $0 - $1 }
+    if betaPolicy == .zero || differences.isEmpty { return unprojectedStep(base, B, etaPolicy) }
 
-    let difference = first - second
-    let s = projectionCoefficient(difference, on: average, metric: metric)
-    let perpendicular = difference - average * s
-    let preconditionedDifference = preconditioner(difference)
-    // M^-1 is linear: no second application for g_perp.
-    let correction = preconditionedDifference - base * s
-    let D = average.inner(correction)
-    let E = perpendicular.inner(correction)
-    // What E is the difference of: rounding leaves about 1e-14 of it when the gradients are parallel.
-    let terms = [difference.inner(preconditionedDifference), s * s * B]
-    let beta = correctionWeight(betaPolicy, B: B, D: D, E: E, terms: terms)
-    let eta = stepLength(etaPolicy, beta: beta, B: B, D: D, E: E)
-    return ProjectedStep(
-        base: base, correction: correction,
-        scalars: ProjectionScalars(s: s, beta: beta, eta: eta, B: B, D: D, E: E))
+    let shares = projectionCoefficients(differences, on: average, metric: metric)
+    var directions: [CorrectionDirection] = []
+    for (difference, s) in zip(differences, shares) {
+        let preconditioned = preconditioner(difference)
+        // M^-1 is linear: no second application for g_perp.
+        let correction = preconditioned - base * s
+        directions.append(
+            CorrectionDirection(
+                perpendicular: difference - average * s, preconditioned: correction,
+                // What its square is the difference of: rounding leaves about 1e-14 of it when gradients are parallel.
+                terms: [difference.inner(preconditioned), s * s * B]))
+    }
+    let system = CorrectionSystem(directions, average: average, B: B)
+    let beta = system.weights(betaPolicy)
+    let (cross, square) = (system.cross(beta), system.square(beta))
+    let scalars = ProjectionScalars(
+        s: vector(shares), beta: vector(beta), eta: stepLength(etaPolicy, B: B, cross: cross, square: square), B: B,
+        D: vector(system.D), E: system.matrix, cross: cross, square: square)
+    return ProjectedStep(base: base, corrections: directions.map(\.preconditioned), weights: beta, scalars: scalars)
+}
+
+/// g_avg (equation 3).
+func mean(_ gradients: [Tensor]) -> Tensor {
+    gradients.dropFirst().reduce(gradients[0]) { $0 + $1 } * (1 / Double(gradients.count))
 }
 
 /// K-FAC: the mean gradient alone.
 private func unprojectedStep(_ base: Tensor, _ B: Tensor, _ policy: EtaPolicy) -> ProjectedStep {
     let zero = B.zerosLike()
     let eta = policy == .sum ? B.onesLike() * 2 : B.onesLike()
-    return ProjectedStep(
-        base: base, correction: nil,
-        scalars: ProjectionScalars(s: zero, beta: zero, eta: eta, B: B, D: zero, E: zero))
+    let scalars = ProjectionScalars(s: zero, beta: zero, eta: eta, B: B, D: zero, E: zero, cross: zero, square: zero)
+    return ProjectedStep(base: base, corrections: [], weights: [], scalars: scalars)
 }
 
-/// s = <g_diff, F g_avg> / (<g_avg, F g_avg> + eps) (equation 4).
-private func projectionCoefficient(_ difference: Tensor, on average: Tensor, metric: (Tensor) -> Tensor) -> Tensor {
+/// s = <g_diff, F g_avg> / (<g_avg, F g_avg> + eps) (equation 4), for each difference.
+private func projectionCoefficients(
+    _ differences: [Tensor], on average: Tensor, metric: (Tensor) -> Tensor
+) -> [Tensor] {
     let image = metric(average)
     let square = average.inner(image)
-    return relativeQuotient(difference.inner(image), square, terms: [square])
+    return differences.map { relativeQuotient($0.inner(image), square, terms: [square]) }
 }
 
-/// beta = D / (E + eps) (equation 16), no longer than Cauchy and Schwarz allow: beta^2 E <= B.
-private func correctionWeight(
-    _ policy: BetaPolicy, B: Tensor, D: Tensor, E: Tensor, terms: [Tensor]
-) -> Tensor {
-    if case .fixed(let value) = policy { return B.onesLike() * value }
-    let beta = relativeQuotient(D, E, terms: terms)
-    // Holds by itself but for rounding, which matters when g_perp is nothing but rounding.
-    let positive = E.isGreater(than: 0)
-    let bound = Tensor.select(positive, (B / E).squareRoot(), E.zerosLike())
-    return Tensor.select(positive, beta.minimum(bound).maximum(-bound), E.zerosLike())
-}
-
-/// eta = (B + beta D) / (B + 2 beta D + beta^2 E + eps) (equation 17).
-private func stepLength(_ policy: EtaPolicy, beta: Tensor, B: Tensor, D: Tensor, E: Tensor) -> Tensor {
-    if policy == .off { return B.onesLike() }
-    let cross = beta * D
-    let square = beta * beta * E
-    let denominator = B + cross * 2 + square
-    let eta = relativeQuotient(B + cross, denominator, terms: [B, cross, square])
-    // Zero gradients: any length will do, and 1 is K-FAC's.
-    let defined = Tensor.select(denominator.isGreater(than: 0), eta, B.onesLike())
-    return policy == .sum ? defined * 2 : defined
-}
+/// One number as it is, several as a vector.
+private func vector(_ scalars: [Tensor]) -> Tensor { scalars.count == 1 ? scalars[0] : Tensor.stacked(scalars) }

@@ -47,12 +47,25 @@ public final class BatchNorm: Module, Layer {
             guard hasStatistics(input) else { return .undefined }
             withoutGradients { batchCount.value = batchCount.value + 1 }
         }
+        let newMean = training ? runningMean.value.cloned() : runningMean.value
+        let newVariance = training ? runningVariance.value.cloned() : runningVariance.value
         let (output, mean, inverse) = input.batchNormalized(
-            weight: weight?.value, bias: bias?.value, runningMean: runningMean.value,
-            runningVariance: runningVariance.value, training: training, momentum: momentum, epsilon: epsilon)
+            weight: weight?.value, bias: bias?.value, runningMean: newMean, runningVariance: newVariance,
+            training: training, momentum: momentum, epsilon: epsilon)
+        if training { keepFinite(newMean, newVariance) }
         return observed(
             input: input, output: output,
             context: training ? .normalization(mean: mean, inverseStandardDeviation: inverse) : runningContext)
+    }
+
+    /// Takes the new moving averages over, unless something is not finite: a bad batch, whose step an optimizer leaves
+    /// out, would spoil every evaluation from then on.
+    private func keepFinite(_ mean: Tensor, _ variance: Tensor) {
+        withoutGradients {
+            let isFinite = (mean.sum() + variance.sum()).isFinite()
+            runningMean.value.copy(from: .select(isFinite, mean, runningMean.value))
+            runningVariance.value.copy(from: .select(isFinite, variance, runningVariance.value))
+        }
     }
 
     /// Whether a channel has more than one value; one alone would always become 0.

@@ -66,7 +66,7 @@ struct PreconditionerPair {
             guard let direction = directions[index] else { return XCTFail("no direction", file: file, line: line) }
             let title = "\(title), layer \(index)"
             assertReference(block.pack(direction), expected[index], "\(title): d", file: file, line: line)
-            compareScalars(preconditioner.lastScalars[index], reference.lastSteps[index], title, file, line)
+            compareScalars(preconditioner.lastScalars[index]!, reference.lastSteps[index], title, file, line)
             compareFactors(block, reference.layers[index].factors, title, file, line)
         }
     }

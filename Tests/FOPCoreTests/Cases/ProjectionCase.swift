@@ -52,7 +52,7 @@ struct ProjectionCase {
         beta: BetaPolicy = .paper, eta: EtaPolicy = .average, metric: ProjectionMetric = .fisher
     ) -> ProjectedStep {
         projectFisherOrthogonally(
-            first, second, metric: metric == .fisher ? block.fisherProduct : block.dampedProduct,
+            [first, second], metric: metric == .fisher ? block.fisherProduct : block.dampedProduct,
             preconditioner: block.precondition, beta: beta, eta: eta)
     }
 

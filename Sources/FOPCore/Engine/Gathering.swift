@@ -1,0 +1,109 @@
+import TorchCore
+
+/// What the backward passes since the last step brought: gradient sums by sub-batch, and in the blocks the statistics
+/// of their curvature.
+final class Gathering {
+    private let blocks: [any FisherBlock]
+    private let configuration: CurvatureConfiguration
+
+    /// By block.
+    private(set) var gradients: [GatheredGradients] = []
+    /// Whether statistics are gathered.
+    private(set) var isFactorStep = true
+    /// What the next records are for.
+    var pass = PassKind.gradients { didSet { passNumber += 1 } }
+
+    private var microBatch = -1
+    private var passNumber = 0
+    /// The last pass that brought statistics, by block.
+    private var statisticsPass: [Int?] = []
+    /// Whether a curvature pass brought statistics, by block.
+    private var hasDrawnStatistics: [Bool] = []
+
+    init(blocks: [any FisherBlock], configuration: CurvatureConfiguration) {
+        self.blocks = blocks
+        self.configuration = configuration
+        forget()
+    }
+
+    /// - Parameter isFactorStep: counts at the first micro-batch of a step.
+    func beginMicroBatch(isFactorStep: Bool) {
+        microBatch += 1
+        if microBatch == 0 { self.isFactorStep = isFactorStep }
+        pass = .gradients
+    }
+
+    func record(_ record: LayerRecord, block index: Int) {
+        let record = record.inOneType()
+        switch pass {
+        case .gradients:
+            addGradients(record, index)
+            // Curvature passes come first: a layer that none of them reached takes the empirical Fisher to begin with.
+            let isFirstUse = !blocks[index].isReady && !hasDrawnStatistics[index]
+            if isFactorStep && configuration.fisher == .empirical || isFirstUse {
+                addStatistics(record, index, countsExamples: true)
+            }
+        case .curvature(let countsExamples):
+            hasDrawnStatistics[index] = true
+            addStatistics(record, index, countsExamples: countsExamples)
+        }
+    }
+
+    private func addGradients(_ record: LayerRecord, _ index: Int) {
+        let ranges = gradients[index].ranges(examples: record.examples, microBatch: microBatch)
+        let sums = ranges.map { range in
+            blocks[index].gradient(ranges.count == 1 ? record : record.examples(range))
+        }
+        gradients[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
+    }
+
+    private func addStatistics(_ record: LayerRecord, _ index: Int, countsExamples: Bool) {
+        let sample = record.thinned(to: factorExamples(record, blocks[index]))
+        let isFirstCall = statisticsPass[index] != passNumber
+        statisticsPass[index] = passNumber
+        blocks[index].accumulate(sample, newExamples: isFirstCall && countsExamples ? sample.examples : 0)
+    }
+
+    private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
+        switch configuration.factorExamples {
+        case .all: return record.examples
+        case .atMost(let count): return count
+        case .automatic:
+            let size = block.factorSize(record)
+            return max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
+        }
+    }
+
+    /// The blocks that gradients came to.
+    var active: [Int] { gradients.indices.filter { !gradients[$0].isEmpty } }
+
+    var hasGradients: Bool { gradients.contains { !$0.isEmpty } }
+
+    /// How many examples there were; nil for none.
+    var batchSize: Int? { active.map { gradients[$0].examples }.max() }
+
+    var examples: Int { batchSize ?? 0 }
+
+    /// The sum of everything, of each block that has any.
+    var totals: [Tensor] { gradients.compactMap(\.total) }
+
+    func scale(by factor: Tensor) {
+        for index in gradients.indices { gradients[index].scale(by: factor) }
+    }
+
+    /// Lets go of the gradients; the blocks' statistics have been taken.
+    func forget() {
+        gradients = blocks.map { _ in
+            GatheredGradients(parts: configuration.subBatches, split: configuration.split)
+        }
+        statisticsPass = blocks.map { _ in nil }
+        hasDrawnStatistics = blocks.map { _ in false }
+        microBatch = -1
+    }
+
+    /// Lets go of everything.
+    func discard() {
+        forget()
+        for block in blocks { _ = block.takeStatistics(gradientScale: 1) }
+    }
+}

@@ -1,0 +1,24 @@
+/// When factors and inverses are due.
+struct UpdateClock: Equatable {
+    /// Steps taken, the skipped ones not counted.
+    var steps = 0
+    /// Steps since the factors were updated, that one included; nil before the first time.
+    var sinceFactors: Int?
+    /// The same for the inverses.
+    var sinceInverses: Int?
+    /// The size of the last batch: with automatic intervals it tells at the start of a step what is due.
+    var lastBatchSize = 0
+
+    func isDue(_ since: Int?, _ interval: Interval) -> Bool {
+        guard let since else { return true }
+        return since >= interval.steps(batchSize: lastBatchSize, step: steps)
+    }
+
+    /// Counts a step.
+    mutating func advance(updatedFactors: Bool, updatedInverses: Bool, batchSize: Int?) {
+        steps += 1
+        sinceFactors = updatedFactors ? 1 : sinceFactors.map { $0 + 1 }
+        sinceInverses = updatedInverses ? 1 : sinceInverses.map { $0 + 1 }
+        lastBatchSize = batchSize ?? lastBatchSize
+    }
+}

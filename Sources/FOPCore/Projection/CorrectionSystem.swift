@@ -1,0 +1,82 @@
+import TorchCore
+
+/// One direction that the step can be corrected along.
+struct CorrectionDirection {
+    /// g_perp
+    let perpendicular: Tensor
+    /// v = M^-1 g_perp
+    let preconditioned: Tensor
+    /// What <g_perp, v> is made of: it means nothing when it is smaller than their rounding.
+    let terms: [Tensor]
+}
+
+/// E beta = D, for the weights of one or more corrections (equations 13 and 16).
+struct CorrectionSystem {
+    /// D_j = <g_avg, v_j>
+    let D: [Tensor]
+    /// E_ij = <p_i, v_j>
+    let E: [[Tensor]]
+    private let B: Tensor
+    private let terms: [[Tensor]]
+
+    init(_ directions: [CorrectionDirection], average: Tensor, B: Tensor) {
+        D = directions.map { average.inner($0.preconditioned) }
+        E = directions.map { one in directions.map { one.perpendicular.inner($0.preconditioned) } }
+        terms = directions.map(\.terms)
+        self.B = B
+    }
+
+    /// E as one tensor: a number for one direction.
+    var matrix: Tensor { E.count == 1 ? E[0][0] : Tensor.stacked(E.map { Tensor.stacked($0) }) }
+
+    /// beta D
+    func cross(_ beta: [Tensor]) -> Tensor { sum(zip(beta, D).map { $0 * $1 }) }
+
+    /// beta^2 E
+    func square(_ beta: [Tensor]) -> Tensor {
+        sum(beta.indices.flatMap { i in beta.indices.map { j in beta[i] * beta[j] * E[i][j] } })
+    }
+
+    /// The weights, such that the correction is no longer than the mean step, as Cauchy and Schwarz have it:
+    /// beta^2 E <= B. That holds by itself but for rounding, which matters when g_perp is nothing but rounding.
+    func weights(_ policy: BetaPolicy) -> [Tensor] {
+        if case .fixed(let value) = policy { return D.map { $0.onesLike() * value } }
+        return D.count == 1 ? [quotient()] : solution()
+    }
+
+    /// beta = D / (E + eps) (equation 16).
+    private func quotient() -> Tensor {
+        let (D, E) = (D[0], E[0][0])
+        let beta = relativeQuotient(D, E, terms: terms[0])
+        let positive = E.isGreater(than: 0)
+        let bound = Tensor.select(positive, (B / E).squareRoot(), E.zerosLike())
+        return Tensor.select(positive, beta.minimum(bound).maximum(-bound), E.zerosLike())
+    }
+
+    /// The same for several directions: E is scaled to a unit diagonal, so that the ridge that keeps it invertible is
+    /// relative, and directions that are nothing but rounding are left out.
+    private func solution() -> [Tensor] {
+        let matrix = (matrix + matrix.transposed()) * 0.5
+        let squares = matrix.diagonal()
+        let largest = Tensor.stacked(terms.map { $0[0].absolute().maximum($0[1].absolute()) })
+        let ridge = matrix.dtype == .float64 ? 1e-13 : 1e-6
+        let counts = squares.isGreater(than: largest * ridge)
+        let scale = Tensor.select(counts, squares.reciprocalSquareRoot(), squares.zerosLike())
+        let unit = matrix * scale.unsqueezed(0) * scale.unsqueezed(1)
+        let regular = addingToDiagonal(unit, Tensor.select(counts, squares.onesLike() * ridge, squares.onesLike()))
+        let (factor, info) = regular.cholesky()
+        let D = Tensor.stacked(D)
+        let beta = factor.choleskyInverse().matmul((D * scale).unsqueezed(1)).squeezed(1) * scale
+        let solved = info.isGreater(than: 0).logicalNot().logicalAnd(beta.isFinite().all())
+        return bounded(Tensor.select(solved, beta, beta.zerosLike()))
+    }
+
+    private func bounded(_ beta: Tensor) -> [Tensor] {
+        let weights = (0..<D.count).map { beta.selected(0, $0) }
+        let square = square(weights)
+        let excess = Tensor.select(square.isGreater(than: B), (B / square).squareRoot(), B.onesLike())
+        return weights.map { $0 * excess }
+    }
+
+    private func sum(_ terms: [Tensor]) -> Tensor { terms.dropFirst().reduce(terms[0]) { $0 + $1 } }
+}
