@@ -13,6 +13,8 @@ extern "C" int32_t fop_autocast_enter(int32_t device_type, int32_t dtype, fop_au
         *previous = {
             device_type, static_cast<int32_t>(autocast::get_autocast_dtype(device)),
             autocast::is_autocast_enabled(device)};
+        // Casts of weights that are kept are found by the weight alone, whatever their type.
+        if (dtype >= 0 && dtype != previous->dtype) autocast::clear_cache();
         autocast::set_autocast_enabled(device, dtype >= 0);
         if (dtype >= 0) autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(dtype));
         autocast::increment_nesting();
@@ -21,8 +23,11 @@ extern "C" int32_t fop_autocast_enter(int32_t device_type, int32_t dtype, fop_au
 
 extern "C" void fop_autocast_leave(fop_autocast previous) {
     const auto device = static_cast<at::DeviceType>(previous.device_type);
-    // Casts of weights are kept until the outermost scope ends: the next step changes the weights.
-    if (autocast::decrement_nesting() == 0) autocast::clear_cache();
+    // Nor are they of use after the outermost scope: the next step changes the weights.
+    const bool is_outermost = autocast::decrement_nesting() == 0;
+    if (is_outermost || static_cast<int32_t>(autocast::get_autocast_dtype(device)) != previous.dtype) {
+        autocast::clear_cache();
+    }
     autocast::set_autocast_enabled(device, previous.enabled);
     autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(previous.dtype));
 }

@@ -14,9 +14,9 @@ public enum DampingPolicy: Equatable, Sendable {
 }
 
 /// Levenberg-Marquardt's rule (Martens & Grosse 2015, section 6.5): every `interval` steps the loss is computed again
-/// after the step, on the same batch. Where it fell by more than 3/4 of what the quadratic model
+/// after the step, on the same batch. Where it changed by more than 3/4 of what the quadratic model
 /// `<g, delta> + 1/2 <delta, F delta>` predicts, the damping is multiplied by `decay^interval`; where by less than 1/4,
-/// divided by it.
+/// or the other way, divided by it.
 public struct AdaptiveDamping: Equatable, Sendable {
     /// Steps between two changes; 1 or more.
     public var interval = 5
@@ -29,11 +29,10 @@ public struct AdaptiveDamping: Equatable, Sendable {
 
     public init() {}
 
-    /// The damping after a step whose loss changed by `actual` where `predicted` was expected; both are below 0 when
-    /// things go well.
+    /// The damping after a step whose loss changed by `actual` where `predicted` was expected.
     public func next(_ damping: Double, actual: Double, predicted: Double) -> Double {
         let change = pow(decay, interval)
-        let ratio = predicted < 0 ? actual / predicted : -1
+        let ratio = actual / predicted
         let next = ratio > 0.75 ? damping * change : ratio < 0.25 || ratio.isNaN ? damping / change : damping
         return min(max(next, minimum), maximum)
     }

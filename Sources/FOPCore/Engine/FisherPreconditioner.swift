@@ -135,8 +135,7 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     private func newStatistics(_ active: [Int]) -> [[Tensor]] {
         active.map { index in
-            let size = configuration.lossReduction == .mean ? Double(gathering.gradients[index].examples) : 1
-            let local = blocks[index].takeStatistics(gradientScale: size / lossScale)
+            let local = blocks[index].takeStatistics(gradientScale: gathering.gradientScale(index) / lossScale)
             return local.isEmpty ? [] : reduction.meanStatistics(local, block: index)
         }
     }

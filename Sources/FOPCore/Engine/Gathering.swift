@@ -45,7 +45,7 @@ final class Gathering {
             }
         case .curvature(let countsExamples):
             hasDrawnStatistics[index] = true
-            addStatistics(record, index, countsExamples: countsExamples)
+            addStatistics(ofExamples(record), index, countsExamples: countsExamples)
         }
     }
 
@@ -62,6 +62,20 @@ final class Gathering {
         let isFirstCall = statisticsPass[index] != passNumber
         statisticsPass[index] = passNumber
         blocks[index].accumulate(sample, newExamples: isFirstCall && countsExamples ? sample.examples : 0)
+    }
+
+    /// The derivatives of each example's own loss: these passes do not know how many examples the step will have.
+    private func ofExamples(_ record: LayerRecord) -> LayerRecord {
+        guard configuration.lossReduction == .mean else { return record }
+        var own = record
+        own.outputGradient = record.outputGradient.toFactorPrecision() * Double(record.examples)
+        return own.inOneType()
+    }
+
+    /// What makes the derivatives that a block's statistics are made of those of each example's own loss.
+    func gradientScale(_ index: Int) -> Double {
+        let isMean = configuration.lossReduction == .mean && !hasDrawnStatistics[index]
+        return isMean ? Double(gradients[index].examples) : 1
     }
 
     private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {

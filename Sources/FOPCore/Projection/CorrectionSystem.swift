@@ -53,22 +53,27 @@ struct CorrectionSystem {
         return Tensor.select(positive, beta.minimum(bound).maximum(-bound), E.zerosLike())
     }
 
-    /// The same for several directions: E is scaled to a unit diagonal, so that the ridge that keeps it invertible is
-    /// relative, and directions that are nothing but rounding are left out.
+    /// The same for several directions. They can depend on each other, all but for rounding: E is scaled to a unit
+    /// diagonal and kept invertible by a ridge well above rounding, whose bias iterative refinement takes out again where
+    /// E has something to say. Nothing waits for the device.
     private func solution() -> [Tensor] {
         let matrix = (matrix + matrix.transposed()) * 0.5
         let squares = matrix.diagonal()
+        let ridge = matrix.dtype == .float64 ? 1e-8 : 3e-4
         let largest = Tensor.stacked(terms.map { $0[0].absolute().maximum($0[1].absolute()) })
-        let ridge = matrix.dtype == .float64 ? 1e-13 : 1e-6
-        let counts = squares.isGreater(than: largest * ridge)
+        // Directions that are nothing but rounding are left out.
+        let counts = squares.isGreater(than: largest * (ridge * ridge))
         let scale = Tensor.select(counts, squares.reciprocalSquareRoot(), squares.zerosLike())
         let unit = matrix * scale.unsqueezed(0) * scale.unsqueezed(1)
-        let regular = addingToDiagonal(unit, Tensor.select(counts, squares.onesLike() * ridge, squares.onesLike()))
-        let (factor, info) = regular.cholesky()
-        let D = Tensor.stacked(D)
-        let beta = factor.choleskyInverse().matmul((D * scale).unsqueezed(1)).squeezed(1) * scale
-        let solved = info.isGreater(than: 0).logicalNot().logicalAnd(beta.isFinite().all())
-        return bounded(Tensor.select(solved, beta, beta.zerosLike()))
+        let added = Tensor.select(counts, squares.onesLike() * ridge, squares.onesLike())
+        let (factor, info) = (unit + added.diagonalMatrix()).cholesky()
+        let inverse = factor.choleskyInverse()
+        let right = (Tensor.stacked(D) * scale).unsqueezed(1)
+        var beta = inverse.matmul(right)
+        for _ in 0..<2 { beta = beta + inverse.matmul(right - unit.matmul(beta)) }
+        let weights = beta.squeezed(1) * scale
+        let solved = info.isGreater(than: 0).logicalNot().logicalAnd(weights.isFinite().all())
+        return bounded(Tensor.select(solved, weights, weights.zerosLike()))
     }
 
     private func bounded(_ beta: Tensor) -> [Tensor] {
