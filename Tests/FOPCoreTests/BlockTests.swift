@@ -27,7 +27,7 @@ final class BlockTests: SmallTensorTestCase {
         let (record, examples) = layer.draw(count, seed: 7, dtype: dtype)
         assertReference(block.gradient(record), meanGradient(examples), "\(title): gradient")
 
-        block.accumulate(record, newExamples: count)
+        block.accumulate(record, as: .newExamples)
         let statistics = block.takeStatistics(gradientScale: Double(count))
         let factors = reference.statistics(examples)
         compareStatistics(statistics, factors, title)
@@ -77,7 +77,7 @@ final class BlockTests: SmallTensorTestCase {
                 other.outputGradient = record.outputGradient.contiguous(.channelsLast)
                 let block = layer.block(sharing)
                 assertReference(block.gradient(other), meanGradient(examples), layer.name)
-                block.accumulate(other, newExamples: 5)
+                block.accumulate(other, as: .newExamples)
                 let statistics = block.takeStatistics(gradientScale: 5)
                 let factors = layer.reference(sharing == .expand ? .expand : .reduce).statistics(examples)
                 compareStatistics(statistics, factors, "\(layer.name), channels last")
@@ -91,7 +91,7 @@ final class BlockTests: SmallTensorTestCase {
             for dtype in [DType.float32, .float64] {
                 let (record, examples) = layer.draw(1, seed: 11, dtype: dtype)
                 let block = layer.block(.expand)
-                block.accumulate(record, newExamples: 1)
+                block.accumulate(record, as: .newExamples)
                 block.updateAverages(block.takeStatistics(gradientScale: 1), decay: 0.5, isFinite: Tensor(true))
                 let V = randomTensor(block.shape, seed: 12, dtype: dtype)
                 let gradient = examples[0].gradient

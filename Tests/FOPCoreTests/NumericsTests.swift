@@ -95,7 +95,7 @@ final class NumericsTests: SmallTensorTestCase {
                     var record = layer.draw(6, seed: 3, dtype: .float32).record
                     record.outputGradient = record.outputGradient * 1e-3 + scale
                     record.input = record.input.onesLike()
-                    block.accumulate(record, newExamples: 6)
+                    block.accumulate(record, as: .newExamples)
                     block.updateAverages(block.takeStatistics(gradientScale: 6), decay: 0, isFinite: Tensor(true))
                     _ = block.updateInverse(damping: damping)
                     let title = "\(layer.name), damping \(damping), scale \(scale)"

@@ -43,7 +43,7 @@ final class LateLayerTests: XCTestCase {
     func testCoverageNamesEveryParameter() throws {
         let coverage = try FOP(Net(), learningRate: 0.1).coverage
         XCTAssertEqual(coverage.rows.map(\.parameter), ["first.weight", "first.bias", "second.weight", "second.bias"])
-        XCTAssertEqual(coverage.rows.map(\.kind), Array(repeating: "Kronecker", count: 4))
+        XCTAssertEqual(coverage.rows.map(\.kind), Array(repeating: "kronecker", count: 4))
         XCTAssertEqual(coverage.rows[0].factors, "5x5 3x3")
         // Factors and inverses of 5 x 5 and 3 x 3, and two damping numbers, in float32.
         XCTAssertEqual(coverage.rows[0].bytes, 4 * (2 * (25 + 9) + 2))

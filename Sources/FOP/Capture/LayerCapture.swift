@@ -5,24 +5,24 @@ import Torch
 /// from a tap in the backward pass, which computes no weight gradients for these layers.
 final class LayerCapture: LayerObserver {
     private let sink: any LayerRecordSink
-    private let layers: [LayerBlock]
-    private let indices: [ObjectIdentifier: Int]
+    private let candidates: [ObjectIdentifier: LayerCandidate]
     private let anchor: GradientAnchor
     private var isCollecting = false
     /// Whether the pass under way is the last one through its graph.
     private var isLastPass = true
+    /// The numbers of each layer's blocks.
+    var blocks: [ObjectIdentifier: [Int]] = [:]
 
-    init(_ layers: [LayerBlock], sink: any LayerRecordSink, device: Device) {
+    init(_ candidates: [LayerCandidate], sink: any LayerRecordSink, device: Device) {
         self.sink = sink
-        self.layers = layers
-        indices = Dictionary(
-            uniqueKeysWithValues: layers.enumerated().map { (ObjectIdentifier($1.layer), $0) })
+        self.candidates = Dictionary(uniqueKeysWithValues: candidates.map { (ObjectIdentifier($0.layer), $0) })
         anchor = GradientAnchor(device: device)
-        for layer in layers { layer.layer.observer = self }
+        for candidate in candidates { candidate.layer.observer = self }
     }
 
     func observe(_ layer: Module, input: Tensor, output: Tensor, context: LayerContext) -> Tensor {
-        guard let index = indices[ObjectIdentifier(layer)], layers[index].isTraining else { return output }
+        let identity = ObjectIdentifier(layer)
+        guard let candidate = candidates[identity], candidate.isTraining else { return output }
         // Let go of as soon as it is used: the graph, and with it this closure, lives as long as the loss.
         var waiting: Tensor? = input.detached()
         return anchor.tap(output) { [weak self] gradient in
@@ -32,7 +32,9 @@ final class LayerCapture: LayerObserver {
             if case .normalization(let mean, let scale) = context {
                 record.normalization = (mean.detached(), scale.detached())
             }
-            withoutGradients { self.sink.record(record, block: index) }
+            withoutGradients {
+                for block in self.blocks[identity] ?? [] { self.sink.record(record, block: block) }
+            }
         }
     }
 

@@ -5,6 +5,8 @@ import Torch
 public struct FOPOptions: Equatable, Sendable {
     /// How curvature is estimated and the step formed from it.
     public var curvature = CurvatureConfiguration()
+    /// Which Fisher block stands for which parameters.
+    public var blocks = BlockRegistry()
     /// The heavy-ball momentum on the preconditioned direction; 0 to below 1.
     public var momentum = 0.9
     /// Decoupled weight decay: W <- W - lr (m + weightDecay W).

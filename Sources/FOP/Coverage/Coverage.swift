@@ -7,7 +7,7 @@ public struct Coverage: CustomStringConvertible, Sendable {
     public struct Row: Equatable, Sendable {
         /// The parameter's name.
         public let parameter: String
-        /// The kind of block, `fallback`, or `frozen`.
+        /// The kind of block, as in ``FOPCore/BlockKind``, `fallback`, or `frozen`.
         public let kind: String
         /// The sizes of the layer's factors, on its first parameter: `576x576 64x64`, with the number of groups in
         /// front.
@@ -56,8 +56,7 @@ public struct Coverage: CustomStringConvertible, Sendable {
 extension FOP {
     /// How each parameter is updated, what its curvature costs, and its share of the model.
     public var coverage: Coverage {
-        let others = fallback.parameters
-        let all = layers.flatMap { $0.parameters.map(\.parameter) } + others.map(\.parameter)
+        let all = layers.flatMap { $0.parameters.map(\.parameter) } + plan.others.map(\.parameter)
         let total = Double(max(1, all.reduce(0) { $0 + $1.value.count }))
         var rows: [Coverage.Row] = []
         for layer in layers {
@@ -68,7 +67,7 @@ extension FOP {
                         block: index == 0 ? layer.block : nil))
             }
         }
-        rows += others.map { name, parameter in
+        rows += plan.others.map { name, parameter in
             row(name, parameter, parameter.requiresGradient ? "fallback" : "frozen", total, block: nil)
         }
         return Coverage(rows: rows)
@@ -77,14 +76,11 @@ extension FOP {
     private func row(
         _ name: String, _ parameter: Parameter, _ kind: String, _ total: Double, block: (any FisherBlock)?
     ) -> Coverage.Row {
-        let shapes = block.map { block in
-            block.stateShapes.filter { !$0.value.isEmpty && $0.key.hasSuffix("inverse") }.sorted { $0.key < $1.key }.map(\.value)
-        }
         let width = max(4, parameter.value.dtype == .float64 ? 8 : 4)
         let numbers = block?.stateShapes.values.reduce(0) { $0 + $1.reduce(1, *) } ?? 0
         return Coverage.Row(
             parameter: name, kind: kind,
-            factors: shapes?.map { $0.map(String.init).joined(separator: "x") }.joined(separator: " ") ?? "",
+            factors: (block?.factorShapes ?? []).map { $0.map(String.init).joined(separator: "x") }.joined(separator: " "),
             bytes: numbers * width, count: parameter.value.count, share: Double(parameter.value.count) / total)
     }
 }

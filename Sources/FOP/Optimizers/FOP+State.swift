@@ -14,33 +14,30 @@ extension FOP {
         state["learning_rates"] = Tensor(learningRates)
         let curvature = preconditioner.state(names: layers.map(\.name), includingCurvature: includingCurvature)
         for (name, tensor) in curvature { state["curvature.\(name)"] = tensor }
-        for (name, tensor) in namedMomenta { state["momentum.\(name)"] = tensor }
+        for (name, tensor) in momenta.named { state["momentum.\(name)"] = tensor }
         for (name, tensor) in fallback.state { state["fallback.\(name)"] = tensor }
         return state
     }
 
     /// Goes on from a saved ``state``, of any type and on any device.
+    /// What is frozen has to be as it was when the state was saved.
     public func load(_ state: [String: Tensor]) throws {
+        discardGradients()
+        try updatePlan()
         var reader = StateReader(state)
         let newCounter = try StepCounter(&reader)
         let newRates = try reader.tensor("learning_rates", shape: [learningRates.count]).scalars(as: Double.self)
         let newCurvature = try readCurvature(&reader, state)
-        let newMomenta = try namedMomenta.map { name, tensor in
+        let newMomenta = try momenta.named.map { name, tensor in
             try reader.tensor("momentum.\(name)", shape: tensor.shape)
         }
         let newFallback = try fallback.read(&reader, prefix: "fallback.")
         try reader.finish()
-        discardGradients()
         counter = newCounter
         learningRates = newRates
         preconditioner.load(newCurvature, names: layers.map(\.name))
-        for ((_, buffer), saved) in zip(namedMomenta, newMomenta) { buffer.copy(from: saved) }
+        for ((_, buffer), saved) in zip(momenta.named, newMomenta) { buffer.copy(from: saved) }
         fallback.load(newFallback)
-    }
-
-    private var namedMomenta: [(name: String, buffer: Tensor)] {
-        zip(layers, momenta).flatMap { layer, buffers in zip(layer.parameters.map(\.name), buffers) }
-            .map { (name: $0, buffer: $1) }
     }
 
     private var modelDevice: Device { layers.first?.parameters.first?.parameter.value.device ?? .cpu }

@@ -14,7 +14,9 @@ import Torch
 /// ```
 ///
 /// Linear and convolution layers get Kronecker factors, normalisation layers 2 x 2 blocks per channel; every other
-/// parameter is updated by the fallback rule. With `beta: .zero` the optimizer is K-FAC.
+/// parameter is updated by the fallback rule, those that several layers share among them. ``FOPOptions/blocks`` changes
+/// that, ``coverage`` shows it. What is frozen has no block and no state; unfreeze it at any time. With `beta: .zero` the
+/// optimizer is K-FAC.
 ///
 /// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is
 /// summed, which differs from two separate forward passes.
@@ -23,12 +25,11 @@ public final class FOP: Optimizer {
     public let options: FOPOptions
     public var lossScale = 1.0
 
-    let layers: [LayerBlock]
+    var plan: BlockPlan
     let preconditioner: FisherPreconditioner
     var fallback: FallbackUpdate
     var grouping: ParameterGrouping
-    /// The momentum of each layer's parameters; none where the momentum is 0.
-    var momenta: [[Tensor]]
+    var momenta = MomentumBuffers()
     var counter = StepCounter()
     private let capture: LayerCapture
     private let device: Device
@@ -54,17 +55,29 @@ public final class FOP: Optimizer {
                     groups, parameters: parameters, learningRate: learningRate, rule: base, problems: \.problems))
         self.options = options
         grouping = ParameterGrouping(groups, base: base, learningRate: learningRate)
-        layers = layerBlocks(of: model, weightSharing: options.curvature.weightSharing)
-        preconditioner = FisherPreconditioner(blocks: layers.map(\.block), configuration: options.curvature)
+        plan = try BlockPlan(model, options.blocks, options.curvature)
+        preconditioner = FisherPreconditioner(blocks: [], configuration: options.curvature)
         device = parameters.first?.value.device ?? .cpu
-        capture = LayerCapture(layers, sink: preconditioner, device: device)
-        let covered = Set(layers.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
-        fallback = FallbackUpdate(
-            model.namedParameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }, options: options)
-        momenta = layers.map { [grouping] layer in
-            let needed = layer.parameters.contains { grouping.settings(of: $0.parameter).momentum != 0 }
-            return needed ? layer.parameters.map { $0.parameter.value.detached().zerosLike() } : []
-        }
+        capture = LayerCapture(plan.candidates, sink: preconditioner, device: device)
+        fallback = FallbackUpdate(options: options)
+        followPlan()
+    }
+
+    /// The blocks and the parameters that they stand for.
+    var layers: [LayerBlock] { plan.blocks }
+
+    /// Gives blocks to what was unfrozen since the last step, and lets go of those of what was frozen.
+    func updatePlan() throws {
+        // What was gathered belongs to the blocks as they are.
+        guard lossesFinite == nil, try plan.update() else { return }
+        followPlan()
+    }
+
+    private func followPlan() {
+        preconditioner.replaceBlocks(layers.map(\.block))
+        capture.blocks = plan.indices
+        momenta.follow(layers.flatMap(\.parameters), grouping)
+        fallback.follow(plan.others, grouping)
     }
 
     /// The same with the most used options as arguments.
@@ -88,6 +101,7 @@ public final class FOP: Optimizer {
     /// - Parameter predictions: looked at on curvature steps only.
     /// - Throws: ``TorchError/invalidValue(_:)`` when they are needed and missing.
     public func backward(_ loss: Tensor, predictions: Predictions?) throws {
+        try updatePlan()
         guard layers.contains(where: \.isTraining) || !fallback.trainable.isEmpty else {
             throw TorchError.invalidValue("all parameters are frozen: there is nothing to train")
         }
@@ -215,19 +229,8 @@ public final class FOP: Optimizer {
     /// W <- W - lr (m + wd W), where m <- momentum m + d (section 6 of the algorithm); nothing where `foundInfinity` is
     /// 1.
     private func apply(_ directions: [[Tensor]?], foundInfinity: Tensor) {
-        struct Update {
-            let parameter: Parameter
-            let direction: Tensor
-            let buffer: Tensor?
-        }
-        let updates = directions.enumerated().flatMap { index, direction -> [Update] in
-            guard let direction else { return [] }
-            let buffers = momenta[index]
-            return layers[index].parameters.indices.map { place in
-                Update(
-                    parameter: layers[index].parameters[place].parameter, direction: direction[place],
-                    buffer: buffers.isEmpty ? nil : buffers[place])
-            }
+        let updates = zip(layers, directions).flatMap { layer, direction in
+            direction.map { zip(layer.parameters.map(\.parameter), $0).map { (parameter: $0, direction: $1) } } ?? []
         }
         let active = updates.filter(\.parameter.requiresGradient)
         for (group, members) in grouped(active, by: { grouping.group(of: $0.parameter) }) {
@@ -237,7 +240,7 @@ public final class FOP: Optimizer {
                 parameters, learningRate: learningRate, decay: settings.weightDecay, foundInfinity: foundInfinity)
             applySGD(
                 parameters, gradients: members.map(\.direction),
-                buffers: settings.momentum == 0 ? [] : members.compactMap(\.buffer),
+                buffers: settings.momentum == 0 ? [] : members.compactMap { momenta[$0.parameter] },
                 learningRate: learningRate, momentum: settings.momentum, foundInfinity: foundInfinity)
         }
         fallback.apply(grouping, foundInfinity: foundInfinity)

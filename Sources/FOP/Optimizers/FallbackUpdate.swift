@@ -7,10 +7,28 @@ struct FallbackUpdate {
     private var store: GradientStore
     private var buffers: [String: [String: Tensor]] = [:]
 
-    /// - Parameter parameters: all of them, also frozen ones: they can be unfrozen later.
-    init(_ parameters: [(name: String, parameter: Parameter)], options: FOPOptions) {
-        store = GradientStore(parameters)
+    init(options: FOPOptions) {
+        store = GradientStore([])
         self.options = options
+    }
+
+    /// Looks after these parameters from now on, frozen ones among them, between steps. Buffers are kept for what trains.
+    mutating func follow(_ parameters: [(name: String, parameter: Parameter)], _ grouping: ParameterGrouping) {
+        store = GradientStore(parameters)
+        let before = buffers
+        buffers = [:]
+        for (name, parameter) in parameters where parameter.requiresGradient {
+            buffers[name] = bufferKinds(grouping.settings(of: parameter)).reduce(into: [:]) { kinds, kind in
+                kinds[kind] = before[name]?[kind] ?? newBuffer(kind, parameter.value)
+            }
+        }
+    }
+
+    private func bufferKinds(_ settings: FOPGroupSettings) -> [String] {
+        switch options.fallback.rule {
+        case .sgd: settings.momentum == 0 ? [] : ["momentum"]
+        case .adamW: ["average", "square", "step"]
+        }
     }
 
     /// The parameters with their names.
@@ -57,7 +75,7 @@ struct FallbackUpdate {
         }
     }
 
-    private mutating func update(
+    private func update(
         _ active: [(name: String, parameter: Parameter)], gradients: [Tensor], settings: FOPGroupSettings,
         learningRate: Double, foundInfinity: Tensor
     ) {
@@ -77,14 +95,9 @@ struct FallbackUpdate {
         }
     }
 
-    /// One state tensor per parameter, made when first asked for.
-    private mutating func buffer(_ kind: String, _ active: [(name: String, parameter: Parameter)]) -> [Tensor] {
-        active.map { name, parameter in
-            if let existing = buffers[name]?[kind] { return existing }
-            let new = newBuffer(kind, parameter.value)
-            buffers[name, default: [:]][kind] = new
-            return new
-        }
+    /// One state tensor per parameter.
+    private func buffer(_ kind: String, _ active: [(name: String, parameter: Parameter)]) -> [Tensor] {
+        active.compactMap { buffers[$0.name]?[kind] }
     }
 
     private func newBuffer(_ kind: String, _ value: Tensor) -> Tensor {
@@ -106,7 +119,7 @@ struct FallbackUpdate {
     func read(_ reader: inout StateReader, prefix: String) throws -> [String: [String: Tensor]] {
         var found: [String: [String: Tensor]] = [:]
         for (name, parameter) in parameters {
-            for kind in ["momentum", "average", "square", "step"] where reader.has("\(prefix)\(name).\(kind)") {
+            for kind in buffers[name, default: [:]].keys.sorted() {
                 let buffer = newBuffer(kind, parameter.value)
                 buffer.copy(from: try reader.tensor("\(prefix)\(name).\(kind)", shape: buffer.shape))
                 found[name, default: [:]][kind] = buffer

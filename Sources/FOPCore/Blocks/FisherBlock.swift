@@ -21,9 +21,8 @@ public protocol FisherBlock: AnyObject {
     /// How many rows for its statistics one example of the record gives, and the dimension they have to fill.
     func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int)
 
-    /// Takes the record's statistics in, on top of those gathered since the last
-    /// ``updateAverages(decay:examples:isFinite:)``.
-    func accumulate(_ record: LayerRecord, newExamples: Int)
+    /// Takes the record's statistics in, on top of those gathered since the last ``takeStatistics(gradientScale:)``.
+    func accumulate(_ record: LayerRecord, as use: RecordUse)
 
     /// The statistics gathered, as they are to be averaged over processes: sums that were divided by their own number
     /// of examples.
@@ -45,6 +44,9 @@ public protocol FisherBlock: AnyObject {
     /// M^-1 V.
     func precondition(_ matrix: Tensor) -> Tensor
 
+    /// The sizes of what the curvature is kept in, for the coverage table: `[[576, 576], [64, 64]]`.
+    var factorShapes: [[Int]] { get }
+
     /// Averages and inverses by name, for a saved state.
     var state: [String: Tensor] { get }
 
@@ -53,4 +55,18 @@ public protocol FisherBlock: AnyObject {
 
     /// The shapes that ``load(_:)`` wants, by name.
     var stateShapes: [String: [Int]] { get }
+}
+
+/// How the examples of a record relate to those that a block has seen.
+public enum RecordUse: Equatable, Sendable {
+    /// They are new ones.
+    case newExamples
+    /// Those of the passes before, seen with another derivative whose statistics add to theirs: the exact Fisher's
+    /// classes.
+    case sameExamples
+    /// The layer is called again in the same pass: more positions of the same examples.
+    case anotherCall
+
+    /// How many examples of the record count as new.
+    func newExamples(_ record: LayerRecord) -> Int { self == .newExamples ? record.examples : 0 }
 }

@@ -12,6 +12,7 @@ public final class KroneckerBlock: FisherBlock {
     private var inverseA, inverseG: Tensor?
     private var dampingA, dampingG: Tensor?
     private var sums = KroneckerSums()
+    private var merged = MergedPositions()
 
     public init(_ geometry: any LayerGeometry, weightSharing: WeightSharing = .expand) {
         self.geometry = geometry
@@ -25,54 +26,49 @@ public final class KroneckerBlock: FisherBlock {
 
     public var isReady: Bool { inverseA != nil && inverseG != nil }
 
-    public var shape: [Int] { batch + [geometry.outputs, geometry.inputs] }
+    public var shape: [Int] { geometry.matrixShape }
 
-    private var batch: [Int] { geometry.groups == 1 ? [] : [geometry.groups] }
+    private var batch: [Int] { geometry.batch }
 
-    // MARK: Parameters as V
+    public func pack(_ parameters: [Tensor]) -> Tensor { geometry.pack(parameters) }
 
-    public func pack(_ parameters: [Tensor]) -> Tensor {
-        let weight = parameters[0].reshaped(batch + [geometry.outputs, geometry.weightColumns])
-        guard geometry.hasBias else { return weight }
-        return Tensor.concatenated([weight, parameters[1].reshaped(batch + [geometry.outputs, 1])], -1)
-    }
+    public func unpack(_ matrix: Tensor) -> [Tensor] { geometry.unpack(matrix) }
 
-    public func unpack(_ matrix: Tensor) -> [Tensor] {
-        guard geometry.hasBias else { return [matrix.reshaped(geometry.weightShape)] }
-        let weight = matrix.narrowed(-1, from: 0, length: geometry.weightColumns)
-        let bias = matrix.narrowed(-1, from: geometry.weightColumns, length: 1)
-        return [weight.reshaped(geometry.weightShape), bias.reshaped([-1])]
-    }
-
-    public func gradient(_ record: LayerRecord) -> Tensor {
-        let weight = geometry.weightGradient(record)
-        return pack(geometry.hasBias ? [weight, geometry.biasGradient(record)] : [weight]).toFactorPrecision()
-    }
+    public func gradient(_ record: LayerRecord) -> Tensor { geometry.gradient(record) }
 
     // MARK: Curvature
 
     public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) {
-        let positions = record.outputGradient.count / (record.examples * geometry.outputs * geometry.groups)
-        return (weightSharing == .expand ? positions : 1, max(geometry.inputs, geometry.outputs))
+        let rows = weightSharing == .expand ? geometry.positions(record) : 1
+        return (rows, max(geometry.inputs, geometry.outputs))
     }
 
-    public func accumulate(_ record: LayerRecord, newExamples: Int) {
-        sums.add(
-            inputs: factorRows(geometry.inputRows(record), mean: true),
-            outputs: factorRows(geometry.outputRows(record), mean: false),
-            newExamples: newExamples, hasBias: geometry.hasBias)
-    }
-
-    /// (groups x) rows x columns: one row per example and position, or per example where positions are merged.
-    private func factorRows(_ rows: Tensor, mean: Bool) -> Tensor {
-        let rows = rows.toFactorPrecision()
+    public func accumulate(_ record: LayerRecord, as use: RecordUse) {
+        let inputs = geometry.inputRows(record).toFactorPrecision()
+        let outputs = geometry.outputRows(record).toFactorPrecision()
         switch weightSharing {
-        case .expand: return rows.reshaped(batch + [-1, rows.size(-1)])
-        case .reduce: return mean ? rows.mean([-2]) : rows.sum([-2])
+        case .expand: add(flat(inputs), flat(outputs), newExamples: use.newExamples(record))
+        case .reduce:
+            if use != .anotherCall || merged.examples != record.examples { addMerged() }
+            merged.add(inputs: inputs, outputs: outputs, newExamples: use.newExamples(record))
         }
     }
 
+    /// One row per example and position.
+    private func flat(_ rows: Tensor) -> Tensor { rows.reshaped(batch + [-1, rows.size(-1)]) }
+
+    /// One row per example, once all calls of the layer in a pass are known.
+    private func addMerged() {
+        guard let rows = merged.take() else { return }
+        add(rows.inputs, rows.outputs, newExamples: rows.newExamples)
+    }
+
+    private func add(_ inputs: Tensor, _ outputs: Tensor, newExamples: Int) {
+        sums.add(inputs: inputs, outputs: outputs, newExamples: newExamples, hasBias: geometry.hasBias)
+    }
+
     public func takeStatistics(gradientScale: Double) -> [Tensor] {
+        addMerged()
         defer { sums = KroneckerSums() }
         return sums.factors(gradientScale: gradientScale)
     }
@@ -114,6 +110,10 @@ public final class KroneckerBlock: FisherBlock {
 
     // MARK: State
 
+    public var factorShapes: [[Int]] {
+        [batch + [geometry.inputs, geometry.inputs], batch + [geometry.outputs, geometry.outputs]]
+    }
+
     public var state: [String: Tensor] {
         [
             "input_factor": A.value, "output_factor": G.value, "input_inverse": inverseA, "output_inverse": inverseG,
@@ -122,8 +122,7 @@ public final class KroneckerBlock: FisherBlock {
     }
 
     public var stateShapes: [String: [Int]] {
-        let input = batch + [geometry.inputs, geometry.inputs]
-        let output = batch + [geometry.outputs, geometry.outputs]
+        let (input, output) = (factorShapes[0], factorShapes[1])
         return [
             "input_factor": input, "output_factor": output, "input_inverse": input, "output_inverse": output,
             "input_damping": batch, "output_damping": batch,
@@ -138,10 +137,6 @@ public final class KroneckerBlock: FisherBlock {
         dampingA = state["input_damping"]?.cloned()
         dampingG = state["output_damping"]?.cloned()
         sums = KroneckerSums()
+        merged = MergedPositions()
     }
-}
-
-extension Tensor {
-    /// Factors are kept in float32 at least, whatever the model's type.
-    func toFactorPrecision() -> Tensor { dtype == .float64 ? self : to(.float32) }
 }

@@ -23,9 +23,56 @@ public protocol LayerGeometry {
 
     /// Output gradients as rows: (groups x) N x T x o.
     func outputRows(_ record: LayerRecord) -> Tensor
+
+    /// The weight as a matrix, (groups x) o x columns, without the bias. By default the same numbers in the same order.
+    func matrix(ofWeight weight: Tensor) -> Tensor
+
+    /// The weight from such a matrix.
+    func weight(ofMatrix matrix: Tensor) -> Tensor
 }
 
 extension LayerGeometry {
     /// Columns of V that belong to the weight.
-    var weightColumns: Int { hasBias ? inputs - 1 : inputs }
+    public var weightColumns: Int { hasBias ? inputs - 1 : inputs }
+
+    /// The shape of V: (groups x) o x i.
+    public var matrixShape: [Int] { batch + [outputs, inputs] }
+
+    /// The number of groups, where there is more than one.
+    var batch: [Int] { groups == 1 ? [] : [groups] }
+
+    public func matrix(ofWeight weight: Tensor) -> Tensor { weight.reshaped(batch + [outputs, weightColumns]) }
+
+    public func weight(ofMatrix matrix: Tensor) -> Tensor { matrix.reshaped(weightShape) }
+
+    /// V from weight and bias, whose last column is the bias.
+    func pack(_ parameters: [Tensor]) -> Tensor {
+        let weight = matrix(ofWeight: parameters[0])
+        guard hasBias else { return weight }
+        return Tensor.concatenated([weight, parameters[1].reshaped(batch + [outputs, 1])], -1)
+    }
+
+    /// Weight and bias from V.
+    func unpack(_ matrix: Tensor) -> [Tensor] {
+        guard hasBias else { return [weight(ofMatrix: matrix)] }
+        let columns = matrix.narrowed(-1, from: 0, length: weightColumns)
+        let bias = matrix.narrowed(-1, from: weightColumns, length: 1)
+        return [weight(ofMatrix: columns), bias.reshaped([-1])]
+    }
+
+    /// The gradient of weight and bias as V, in the precision of factors.
+    func gradient(_ record: LayerRecord) -> Tensor {
+        let weight = weightGradient(record)
+        return pack(hasBias ? [weight, biasGradient(record)] : [weight]).toFactorPrecision()
+    }
+
+    /// How many positions of an example share the weight.
+    func positions(_ record: LayerRecord) -> Int {
+        record.outputGradient.count / (record.examples * outputs * groups)
+    }
+}
+
+extension Tensor {
+    /// Factors are kept in float32 at least, whatever the model's type.
+    func toFactorPrecision() -> Tensor { dtype == .float64 ? self : to(.float32) }
 }

@@ -30,6 +30,8 @@ public final class UnitWiseBlock: FisherBlock {
     private var damping: Tensor?
     private var sum: Tensor?
     private var examples = 0
+    /// Each example's own gradient, which further calls of the layer in the same pass add to.
+    private var pending: Tensor?
 
     /// - Parameter parameterShape: the shape of the scale and of the shift.
     public init(_ kind: NormalizationKind, parameterShape: [Int], hasWeight: Bool = true, hasBias: Bool = true) {
@@ -124,14 +126,22 @@ public final class UnitWiseBlock: FisherBlock {
 
     public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) { (1, width) }
 
-    public func accumulate(_ record: LayerRecord, newExamples: Int) {
+    public func accumulate(_ record: LayerRecord, as use: RecordUse) {
+        if use != .anotherCall || pending?.size(0) != record.examples { addPending() }
         let gradients = exampleGradients(record)
+        pending = pending.map { $0 + gradients } ?? gradients
+        examples += use.newExamples(record)
+    }
+
+    private func addPending() {
+        guard let gradients = pending else { return }
         let products = Tensor.einsum("nui,nuj->uij", [gradients, gradients])
         sum = sum.map { $0 + products } ?? products
-        examples += newExamples
+        pending = nil
     }
 
     public func takeStatistics(gradientScale: Double) -> [Tensor] {
+        addPending()
         defer {
             sum = nil
             examples = 0
@@ -194,6 +204,8 @@ public final class UnitWiseBlock: FisherBlock {
 
     // MARK: State
 
+    public var factorShapes: [[Int]] { [[units, width, width]] }
+
     public var state: [String: Tensor] {
         ["fisher": F.value, "root_of_inverse": inverseRoot, "damping": damping].compactMapValues { $0 }
     }
@@ -207,6 +219,7 @@ public final class UnitWiseBlock: FisherBlock {
         inverseRoot = state["root_of_inverse"]?.cloned()
         damping = state["damping"]?.cloned()
         sum = nil
+        pending = nil
         examples = 0
     }
 }

@@ -17,6 +17,15 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     public var inverseInterval = Interval.automatic
     /// How many examples of a batch enter a factor.
     public var factorExamples = FactorExamples.automatic
+    /// The kind of Fisher block of layers that it fits and that nothing else was asked for; the others have their own.
+    public var block = BlockKind.kronecker
+    /// Kronecker factors of a larger dimension are split into blocks of at most this along their diagonal; 1 or more. A
+    /// factor and its inverse take 8 bytes per element, the inversion time that grows with the cube.
+    public var maximumFactorSize = 8192
+    /// Embeddings of more vectors and linear layers of more outputs are left to the fallback rule, unless a block was
+    /// asked for: 0 or more. The default is above the widths of hidden layers and below the vocabularies of language
+    /// models.
+    public var maximumVocabulary = 30_000
     /// How weight-sharing layers enter the factors.
     public var weightSharing = WeightSharing.expand
     /// How many sub-batches' gradients are compared, k; 2 is the paper's method. Each one more costs an application of
@@ -59,6 +68,10 @@ public struct CurvatureConfiguration: Equatable, Sendable {
             require(samples >= 1, "fisher's samples are \(samples): use a whole number of 1 or more")
         }
         if case .adaptive(let adaptive) = dampingPolicy { problems += adaptive.problems }
+        require(
+            maximumFactorSize >= 1, "maximumFactorSize is \(maximumFactorSize): use a whole number of 1 or more")
+        require(
+            maximumVocabulary >= 0, "maximumVocabulary is \(maximumVocabulary): use a whole number of 0 or more")
         require(subBatches >= 2, "subBatches is \(subBatches): use a whole number of 2 or more")
         if let klClip { require(klClip > 0 && klClip.isFinite, "klClip is \(klClip): use a number above 0, or nil") }
         return problems

@@ -29,10 +29,10 @@ extension FisherPreconditioner {
 
     /// Goes on from a saved state, which must have the shapes of ``stateShapes(names:)``.
     public func load(_ state: [String: Tensor], names: [String]) {
-        var hasCurvature = !blocks.isEmpty
+        var hasCurvature = false
         for (name, block) in zip(names, blocks) {
             let own = block.stateShapes.keys.compactMap { key in state["\(name).\(key)"].map { (key, $0) } }
-            hasCurvature = hasCurvature && !own.isEmpty
+            hasCurvature = hasCurvature || !own.isEmpty
             block.load(Dictionary(uniqueKeysWithValues: own))
         }
         if let damping = state["damping"] { self.damping = damping.item(as: Double.self) }

@@ -9,7 +9,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// How curvature is estimated and the step formed.
     public let configuration: CurvatureConfiguration
     /// The blocks, in the order of their indices.
-    public let blocks: [any FisherBlock]
+    public private(set) var blocks: [any FisherBlock]
 
     /// lambda before any schedule.
     public var damping: Double
@@ -43,6 +43,17 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.reduction = reduction
         damping = configuration.damping
         gathering = Gathering(blocks: blocks, configuration: configuration)
+    }
+
+    /// Puts other blocks in the place of these, between steps: when it changes what trains. Blocks that stay keep their
+    /// curvature, new ones get theirs when something first passes through them.
+    public func replaceBlocks(_ blocks: [any FisherBlock]) {
+        Swift.precondition(!hasGathered, "blocks are replaced between steps, and gradients were gathered for the next")
+        self.blocks = blocks
+        gathering.blocks = blocks
+        lastScalars = blocks.map { _ in nil }
+        averages = blocks.map { _ in nil }
+        findings = nil
     }
 
     /// Steps taken, the skipped ones not counted.

@@ -3,7 +3,8 @@ import TorchCore
 /// What the backward passes since the last step brought: gradient sums by sub-batch, and in the blocks the statistics
 /// of their curvature.
 final class Gathering {
-    private let blocks: [any FisherBlock]
+    /// Assign other ones between steps only.
+    var blocks: [any FisherBlock] { didSet { forget() } }
     private let configuration: CurvatureConfiguration
 
     /// By block.
@@ -61,7 +62,8 @@ final class Gathering {
         let sample = record.thinned(to: factorExamples(record, blocks[index]))
         let isFirstCall = statisticsPass[index] != passNumber
         statisticsPass[index] = passNumber
-        blocks[index].accumulate(sample, newExamples: isFirstCall && countsExamples ? sample.examples : 0)
+        blocks[index].accumulate(
+            sample, as: !isFirstCall ? .anotherCall : countsExamples ? .newExamples : .sameExamples)
     }
 
     /// The derivatives of each example's own loss: these passes do not know how many examples the step will have.
