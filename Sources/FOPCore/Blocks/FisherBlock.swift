@@ -29,6 +29,9 @@ public protocol FisherBlock: AnyObject {
     /// - Parameter gradientScale: what makes a back-propagated derivative one of an example's own loss.
     func takeStatistics(gradientScale: Double) -> [Tensor]
 
+    /// The shapes of what ``takeStatistics(gradientScale:)`` returns.
+    var statisticsShapes: [[Int]] { get }
+
     /// Moves the averages towards new statistics, unless they are not finite.
     func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor)
 

@@ -73,6 +73,10 @@ public final class KroneckerBlock: FisherBlock {
         return sums.factors(gradientScale: gradientScale)
     }
 
+    public var statisticsShapes: [[Int]] {
+        [geometry.inputs, geometry.outputs].map { batch + [$0, $0] }
+    }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         guard statistics.count == 2 else { return }
         A.update(with: statistics[0], decay: decay, isFinite: isFinite)

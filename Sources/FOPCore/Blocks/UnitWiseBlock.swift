@@ -149,6 +149,8 @@ public final class UnitWiseBlock: FisherBlock {
         return sum.map { [$0 * (gradientScale * gradientScale / Double(examples))] } ?? []
     }
 
+    public var statisticsShapes: [[Int]] { [[units, width, width]] }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         guard let first = statistics.first else { return }
         F.update(with: first, decay: decay, isFinite: isFinite)

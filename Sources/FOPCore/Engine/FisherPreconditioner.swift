@@ -33,11 +33,14 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// - Parameters:
     ///   - blocks: one per layer.
-    ///   - reduction: how sums are taken over processes.
+    ///   - reduction: how the inputs of a step are combined over processes. With several of them they are the
+    ///     sub-batches, whatever the configuration says.
     public init(
         blocks: [any FisherBlock], configuration: CurvatureConfiguration,
         reduction: any ProcessReduction = SingleProcess()
     ) {
+        var configuration = configuration
+        if reduction.processes > 1 { configuration.split = .process }
         self.blocks = blocks
         self.configuration = configuration
         self.reduction = reduction
@@ -65,7 +68,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     // MARK: Gathering, during the backward pass
 
     public func beginMicroBatch() {
-        gathering.beginMicroBatch(isFactorStep: clock.isDue(clock.sinceFactors, configuration.factorInterval))
+        gathering.beginMicroBatch(isFactorStep: factorsAreDue)
     }
 
     public func beginPass(_ kind: PassKind) { gathering.pass = kind }
@@ -101,15 +104,15 @@ public final class FisherPreconditioner: LayerRecordSink {
     public func directions(
         learningRates: [Double], othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
-        let active = gathering.active
-        let gradients = subBatchGradients(active)
-        let statistics = newStatistics(active)
-        let isFinite = allFinite(gradients, statistics, others: othersFinite)
+        let input = combinedInput(othersFinite)
+        let active = blocks.indices.filter { !input.gradients[$0].isEmpty }
+        let gradients = active.map { input.gradients[$0] }
+        let isFinite = input.isFinite
         defer { gathering.forget() }
         guard !mustAbandon(isFinite) else {
             return ([[Tensor]?](repeating: nil, count: blocks.count), isFinite)
         }
-        updateFactors(statistics, active, isFinite: isFinite)
+        updateFactors(active.map { input.statistics[$0] }, active, isFinite: isFinite)
         updateInverses(active)
         let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
         let rates = active.map { learningRates[$0] }
@@ -122,7 +125,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         measureNoise(gradients, isFinite: isFinite)
         keepFindings(active, steps, gradients, learningRates: learningRates, scale: scale)
         clock.advance(
-            updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: gathering.batchSize)
+            updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: input.examples)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
         return (directions, isFinite.logicalAnd(gain.isFinite()))
     }
@@ -135,29 +138,34 @@ public final class FisherPreconditioner: LayerRecordSink {
             learningRates: [Double](repeating: learningRate, count: blocks.count), othersFinite: othersFinite)
     }
 
-    /// Stage 1: the mean gradients of every block's sub-batches (equation 3's inputs).
-    private func subBatchGradients(_ active: [Int]) -> [[Tensor]] {
-        active.map { index in
-            let local = gathering.gradients[index].subBatchMeans(
-                reduction: configuration.lossReduction, lossScale: lossScale)
-            return reduction.subBatchMeans(local, block: index)
-        }
+    /// Stage 1: the mean gradients of every block's sub-batches (equation 3's inputs) and the new statistics, of all
+    /// processes.
+    private func combinedInput(_ othersFinite: Tensor?) -> StepInput {
+        var local = StepInput(
+            gradients: gathering.gradients.map { gathered in
+                gathered.isEmpty
+                    ? [] : gathered.subBatchMeans(reduction: configuration.lossReduction, lossScale: lossScale)
+            },
+            statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true), examples: gathering.batchSize)
+        local.isFinite = allFinite(local, others: othersFinite)
+        return reduction.combine(
+            local, blocks: blocks, due: blocks.map { factorsAreDue || !$0.isReady },
+            needsDifference: configuration.beta != .zero)
     }
 
-    private func newStatistics(_ active: [Int]) -> [[Tensor]] {
-        active.map { index in
-            let local = blocks[index].takeStatistics(gradientScale: gathering.gradientScale(index) / lossScale)
-            return local.isEmpty ? [] : reduction.meanStatistics(local, block: index)
-        }
+    private func newStatistics(_ index: Int) -> [Tensor] {
+        guard !gathering.gradients[index].isEmpty else { return [] }
+        return blocks[index].takeStatistics(gradientScale: gathering.gradientScale(index) / lossScale)
     }
 
-    private func allFinite(_ gradients: [[Tensor]], _ statistics: [[Tensor]], others: Tensor?) -> Tensor {
+    private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {
         // A sum is finite only if its terms are.
-        let sums = (gradients + statistics).joined().map { $0.sum().to(.float64) }
-        var isFinite = Tensor.stacked(sums).sum().isFinite()
-        if let others { isFinite = isFinite.logicalAnd(others) }
-        return reduction.allTrue(isFinite)
+        let sums = (input.gradients + input.statistics).joined().map { $0.sum().to(.float64) }
+        let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).sum().isFinite()
+        return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }
+
+    private var factorsAreDue: Bool { clock.isDue(clock.sinceFactors, configuration.factorInterval) }
 
     /// Stage 2: moving averages, every k-th step; for a layer that is used for the first time, now.
     private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor) {

@@ -1,25 +1,49 @@
 import TorchCore
 
-/// How sums are taken over processes. A single process has nothing to do.
+/// What a step is made of, by block: what one process knows, or, once combined, what all of them together know.
+public struct StepInput {
+    /// The mean gradients of the sub-batches, as V; empty for a block that nothing passed through.
+    public var gradients: [[Tensor]]
+    /// The mean gradients as whoever drives the engine holds them, averaged over processes already: they count, and
+    /// ``gradients`` say how the sub-batches deviate from them. Nil where nobody averages.
+    public var means: [Tensor?]?
+    /// What ``FisherBlock/takeStatistics(gradientScale:)`` returned; empty where there is none.
+    public var statistics: [[Tensor]]
+    /// Whether all of this, and whatever else belongs to the step, is finite: a truth value.
+    public var isFinite: Tensor
+    /// How many examples there were; nil where it is not known without waiting for the device.
+    public var examples: Int?
+
+    public init(
+        gradients: [[Tensor]], means: [Tensor?]? = nil, statistics: [[Tensor]], isFinite: Tensor, examples: Int?
+    ) {
+        self.gradients = gradients
+        self.means = means
+        self.statistics = statistics
+        self.isFinite = isFinite
+        self.examples = examples
+    }
+}
+
+/// How the inputs of a step are combined over processes. A single process has nothing to do.
 public protocol ProcessReduction: AnyObject {
     /// How many processes there are.
     var processes: Int { get }
 
-    /// The mean gradients of the sub-batches over all processes, from those of this process.
-    func subBatchMeans(_ local: [Tensor], block: Int) -> [Tensor]
-
-    /// The mean over all processes of a block's curvature statistics.
-    func meanStatistics(_ local: [Tensor], block: Int) -> [Tensor]
-
-    /// Whether a truth value holds in every process.
-    func allTrue(_ local: Tensor) -> Tensor
+    /// What all processes together know: the same in each of them.
+    /// - Parameters:
+    ///   - local: what this process knows.
+    ///   - blocks: the blocks of the engine, which are the same in every process.
+    ///   - due: for which blocks there can be statistics at this step: the same in every process.
+    ///   - needsDifference: whether more than the mean of the sub-batches' gradients is asked for.
+    func combine(_ local: StepInput, blocks: [any FisherBlock], due: [Bool], needsDifference: Bool) -> StepInput
 }
 
-/// One process: every sum is its own.
+/// One process: what it knows is all.
 public final class SingleProcess: ProcessReduction {
     public init() {}
     public var processes: Int { 1 }
-    public func subBatchMeans(_ local: [Tensor], block: Int) -> [Tensor] { local }
-    public func meanStatistics(_ local: [Tensor], block: Int) -> [Tensor] { local }
-    public func allTrue(_ local: Tensor) -> Tensor { local }
+    public func combine(
+        _ local: StepInput, blocks: [any FisherBlock], due: [Bool], needsDifference: Bool
+    ) -> StepInput { local }
 }

@@ -9,7 +9,7 @@ import Glibc
     private typealias GetText = @convention(c) () -> UnsafePointer<CChar>?
     private typealias NewValue = @convention(c) (UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>) -> Int32
 
-    private static func symbol<Function>(_ name: String, as type: Function.Type) -> Function? {
+    static func symbol<Function>(_ name: String, as type: Function.Type) -> Function? {
         // RTLD_DEFAULT: LibTorch is linked already.
         dlsym(nil, name).map { unsafeBitCast($0, to: type) }
     }
