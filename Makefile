@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures compare figures clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures compare figures bench bench-figures clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -90,8 +90,13 @@ figures: ## Draw the figure and write the README's table from results/
 	"$(CACHE)/figures-venv/bin/python" -B Scripts/plot_comparison.py results/fashion-mnist-2048.json \
 	    --figure Documentation/figures/fashion-mnist.png --table README.md
 
+bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about half an hour; ARGS=--quick: two minutes)
+	@$(SETUP) libtorch packages reference-venv
+	swift build --package-path Benchmarks -c release --product BenchmarkWorker $(SWIFT_FLAGS)
+	@$(PYTHON) -B Benchmarks/bench.py --cache "$(CACHE)" $(ARGS)
+
 clean: ## Remove what was built
-	rm -rf .build Examples/*/.build
+	rm -rf .build Examples/*/.build Benchmarks/.build
 
 distclean: clean ## Remove what was built and what was fetched (not runs/)
 	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv figures-venv downloads tmp logs lock || true

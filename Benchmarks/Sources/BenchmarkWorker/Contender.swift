@@ -1,0 +1,35 @@
+import ArgumentParser
+import FOP
+import FOPCore
+import Torch
+
+/// The optimizers of this package that are compared.
+enum Contender: String, CaseIterable, ExpressibleByArgument {
+    case sgd, adamw, kfac
+    case fop2 = "fop-2"
+    case fop4 = "fop-4"
+
+    var usesCurvature: Bool { self != .sgd && self != .adamw }
+
+    /// With learning rates that keep the loss finite for the few steps of a measurement.
+    /// - Parameter interval: steps from one update of curvature and inverses to the next.
+    func makeOptimizer(for model: Module, interval: Int) throws -> any Optimizer {
+        switch self {
+        case .sgd: try SGD(model, learningRate: 0.01, momentum: 0.9)
+        case .adamw: try AdamW(model, learningRate: 1e-3)
+        case .kfac: try FOP(model, learningRate: 0.01, options: options(interval) { $0.beta = .zero })
+        case .fop2: try FOP(model, learningRate: 0.01, options: options(interval))
+        case .fop4: try FOP(model, learningRate: 0.01, options: options(interval) { $0.subBatches = 4 })
+        }
+    }
+
+    private func options(
+        _ interval: Int, _ change: (inout CurvatureConfiguration) -> Void = { _ in }
+    ) -> FOPOptions {
+        var options = FOPOptions()
+        options.curvature.factorInterval = .every(interval)
+        options.curvature.inverseInterval = .every(interval)
+        change(&options.curvature)
+        return options
+    }
+}

@@ -1,0 +1,2 @@
+class BenchmarkError(Exception):
+    """What stops the benchmark, as one sentence."""

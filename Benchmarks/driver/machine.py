@@ -1,0 +1,48 @@
+"""What the numbers depend on: processor, system, versions, settings."""
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from .contenders import Tools
+
+PACKAGES = ["torch", "numpy", "pytorch-optimizer", "asdfghjkl", "safetensors"]
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def describe(tools: Tools) -> dict:
+    script = ("import importlib.metadata as m, json, sys; "
+              f"print(json.dumps({{p: m.version(p) for p in {PACKAGES!r}}}))")
+    versions = json.loads(subprocess.check_output([str(tools.python), "-c", script], text=True))
+    versions |= {
+        "python": platform.python_version(), "swift": first_line(["swift", "--version"]),
+        "commit": first_line(["git", "describe", "--always", "--dirty"]),
+        "wheel": tools.wheel.name if tools.wheel else None,
+    }
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    return {
+        "versions": versions,
+        "machine": {
+            "processor": processor(), "cores": available_cores(), "memory_gb": round(int(memory.split()[1]) / 2**20, 1),
+            "system": f"{platform.system()} {platform.release()}", "c_library": " ".join(platform.libc_ver()),
+            "load_at_start": os.getloadavg()[0],
+        },
+    }
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def first_line(command: list[str]) -> str:
+    try:
+        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return "unknown"

@@ -1,0 +1,78 @@
+"""Which models and batches are measured, with which contenders and how many steps."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .contenders import CONTENDERS, Shape
+
+INTERVAL = 10
+"""Steps from one update of curvature and inverses to the next, for all that have any."""
+
+ALL = tuple(CONTENDERS)
+SLICED = ("swift-sgd", "swift-fop-2", "torch-sgd", "torch-sgd-tuned")
+
+WHOLE = Shape(warm_up=3, steps=INTERVAL, interval=INTERVAL)
+"""A whole interval in each round."""
+ABRIDGED = Shape(warm_up=3, steps=3, interval=3)
+"""Where steps take seconds: a step with curvature and two without, weighted as 1 to 9 afterwards."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model at one batch."""
+    model: str
+    batch: int
+    shape: Shape = WHOLE
+    contenders: tuple[str, ...] = ALL
+
+    @property
+    def key(self) -> str:
+        return f"{self.model}:{self.batch}" + (f":slices of {self.shape.slice}" if self.shape.slice else "")
+
+
+def abridged(slice_size: int = 0) -> Shape:
+    return Shape(ABRIDGED.warm_up, ABRIDGED.steps, ABRIDGED.interval, slice_size)
+
+
+MODELS = {
+    "resnet": "the network of `make run`",
+    "resnet18": "ResNet-18 for 32 x 32 pictures",
+    "vit": "vision transformer, 4 blocks of width 64",
+    "plain": "the convolutions of `make run` without BatchNorm",
+}
+SLICE = 256
+
+DEFAULT = [
+    Cell("resnet", 2048),
+    Cell("resnet", 512),
+    Cell("resnet", 256),
+    Cell("resnet", 8192, ABRIDGED),
+    Cell("vit", 256, ABRIDGED),
+    Cell("resnet18", 64, ABRIDGED),
+    Cell("plain", 2048, abridged(SLICE), SLICED),
+    Cell("plain", 60_000, abridged(SLICE), ("swift-sgd", "swift-fop-2")),
+]
+QUICK = [Cell("resnet", 64, ABRIDGED)]
+
+
+def make_plan(
+    quick: bool, models: Sequence[str] | None, batches: Sequence[int] | None, contenders: Sequence[str] | None
+) -> list[Cell]:
+    cells = list(QUICK if quick else DEFAULT)
+    if models or batches:
+        wanted_models = models or sorted({cell.model for cell in cells}, key=list(MODELS).index)
+        planned = {(cell.model, cell.batch): cell for cell in DEFAULT}
+        cells = [
+            planned.get((model, batch)) or unplanned(model, batch)
+            for model in wanted_models
+            for batch in (batches or [cell.batch for cell in (QUICK if quick else DEFAULT) if cell.model == model]
+                          or [256])]
+    if contenders:
+        cells = [Cell(cell.model, cell.batch, cell.shape, tuple(contenders)) for cell in cells]
+    return cells
+
+
+def unplanned(model: str, batch: int) -> Cell:
+    heavy = model == "resnet18" or batch > 4096
+    if model == "plain":
+        return Cell(model, batch, abridged(SLICE), SLICED)
+    return Cell(model, batch, ABRIDGED if heavy else WHOLE)

@@ -1,0 +1,34 @@
+"""Says what is done, how long it took and what remains."""
+import statistics
+import sys
+
+from .contenders import CONTENDERS, Contender
+from .plan import Cell
+from .summary import round_mean
+from .workers import Outcome
+
+
+class Progress:
+    def __init__(self, cells: list[Cell], rounds: int):
+        self.remaining = {(cell.key, name): rounds for cell in cells for name in cell.contenders}
+        self.seen: dict[tuple[str, str], float] = {}
+        """Seconds that a worker took; of those not seen yet the mean of the others is expected."""
+
+    def drop(self, cell: Cell, name: str) -> None:
+        """A contender that will not run (again)."""
+        self.remaining[cell.key, name] = 0
+
+    def done(self, cell: Cell, round_number: int, rounds: int, contender: Contender, outcome: Outcome) -> None:
+        key = (cell.key, contender.name)
+        self.seen[key] = outcome.seconds
+        self.remaining[key] = max(0, self.remaining[key] - 1)
+        if outcome.report is None:
+            self.drop(cell, contender.name)
+        what = f"{round_mean(outcome.report):10.1f} ms/step" if outcome.report else f"failed: {outcome.reason}"
+        print(f"  {cell.key:<28} round {round_number}/{rounds}  {contender.label:<28} {what}   {self.left()}",
+              file=sys.stderr, flush=True)
+
+    def left(self) -> str:
+        typical = statistics.mean(self.seen.values())
+        seconds = sum(self.seen.get(key, typical) * count for key, count in self.remaining.items())
+        return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""One contender of the benchmark in a process of its own. Prints one line of JSON; the driver starts it and reads it."""
+import argparse
+import json
+import math
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    steps = commands.add_parser("steps", help="time training steps of one contender on one batch")
+    steps.add_argument("--contender", required=True)
+    steps.add_argument("--model", required=True)
+    steps.add_argument("--inputs", required=True, help="safetensors with the batch: images and labels")
+    steps.add_argument("--weights", required=True, help="safetensors with the initial weights")
+    steps.add_argument("--warm-up", type=int, default=3)
+    steps.add_argument("--steps", type=int, default=10)
+    steps.add_argument("--interval", type=int, default=10)
+    steps.add_argument("--slice", type=int, default=0)
+    steps.add_argument("--threads", type=int, default=2)
+    steps.add_argument("--tuned", action="store_true", help="our allocator settings, channels last, fused updates")
+    steps.add_argument("--kfac-source", help="folder of kfac-pytorch's source")
+    calls = commands.add_parser("calls", help="time products of two 2 x 2 matrices while autograd records")
+    calls.add_argument("--repetitions", type=int, default=20)
+    calls.add_argument("--calls", type=int, default=5000)
+    return parser.parse_args()
+
+
+def run_steps(options: argparse.Namespace) -> dict:
+    if options.tuned:
+        from peers.allocator import keep_freed_memory
+        keep_freed_memory()
+    import torch
+    from safetensors.torch import load_file
+
+    from peers import memory
+    from peers.contenders import CONTENDERS
+    from peers.networks import NETWORKS
+    from peers.training_batch import TrainingBatch
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    channels_last = options.tuned and options.model != "vit"
+    model = NETWORKS[options.model]()
+    model.load_state_dict(load_file(options.weights))
+    if channels_last:
+        model.to(memory_format=torch.channels_last)
+    batch = TrainingBatch(options.inputs, channels_last, options.slice)
+    options.batch = batch.count
+    contender = CONTENDERS[options.contender](model, options.interval, options)
+    start_memory = memory.resident()
+    times, curvature, losses = [], [], []
+    for index in range(options.warm_up + options.steps):
+        start = time.perf_counter()
+        losses.append(contender.step(batch))
+        elapsed = time.perf_counter() - start
+        if index >= options.warm_up:
+            times.append(1e3 * elapsed)
+            phase = contender.curvature_phase
+            curvature.append(phase is not None and (index + phase) % options.interval == 0)
+    if not all(map(math.isfinite, losses)):
+        raise RuntimeError(f"the loss is no longer finite: {losses}")
+    return {
+        "milliseconds": times, "curvature": curvature, "losses": losses, "start_memory_bytes": start_memory,
+        "peak_memory_bytes": memory.peak(), "threads": torch.get_num_threads(), "libtorch": torch.__version__,
+    }
+
+
+def run_calls(options: argparse.Namespace) -> dict:
+    import torch
+    torch.set_num_threads(1)
+    left = torch.ones(2, 2, requires_grad=True)
+    right = torch.ones(2, 2)
+    results = []
+    for repetition in range(options.repetitions + 1):
+        start = time.perf_counter()
+        for _ in range(options.calls):
+            torch.mm(left, right)
+        elapsed = 1e6 * (time.perf_counter() - start) / options.calls
+        # The first is a warm-up.
+        if repetition > 0:
+            results.append(elapsed)
+    assert torch.mm(left, right).requires_grad
+    return {"microseconds": results, "threads": 1, "libtorch": torch.__version__}
+
+
+def main() -> None:
+    options = parse_arguments()
+    try:
+        report = {"steps": run_steps, "calls": run_calls}[options.command](options)
+    except Exception as error:  # whatever a peer throws is its reason
+        traceback.print_exc()
+        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split()) or 'no further words'}")
+    print(json.dumps(report), flush=True)
+
+
+if __name__ == "__main__":
+    main()
