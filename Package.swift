@@ -38,7 +38,7 @@ let package = Package(
         .executableTarget(
             name: "fop",
             dependencies: [
-                "Training", "Datasets", "Models", "Torch",
+                "Training", "Datasets", "FOPCore", "Models", "Torch",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

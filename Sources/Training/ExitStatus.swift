@@ -6,10 +6,12 @@ import Torch
 public enum ExitStatus: Int32, CaseIterable, Sendable {
     /// Done. Also a run that did not reach its target, unless `--require-target` asks for it.
     case success = 0
-    /// Anything else that went wrong, such as a run that diverged.
+    /// Anything else that went wrong.
     case failure = 1
     /// The target was not reached, with `--require-target`.
     case targetMissed = 3
+    /// Too many steps in a row were not finite: the run diverged. Checkpoint and weights are those of the last epoch.
+    case diverged = 4
     /// An option that does not exist, a value outside its range, options that contradict each other or a checkpoint's
     /// settings.
     case usage = 64
@@ -34,8 +36,9 @@ public enum ExitStatus: Int32, CaseIterable, Sendable {
     public var summary: String {
         switch self {
         case .success: "done (also when the target was not reached)"
-        case .failure: "anything else, such as a run that diverged"
+        case .failure: "anything else"
         case .targetMissed: "the target was not reached, with --require-target"
+        case .diverged: "the run diverged: too many steps in a row were not finite"
         case .usage: "wrong options"
         case .badData: "damaged or wrong data or checkpoint"
         case .missingInput: "data or checkpoint not found"

@@ -49,7 +49,7 @@ extension TrainingError: CustomStringConvertible {
         case .checkpointUnusable, .modelDoesNotFit: .badData
         case .outputUnusable: .cannotCreateOutput
         case .writeFailed: .inputOutput
-        case .diverged: .failure
+        case .diverged: .diverged
         }
     }
 }

@@ -10,7 +10,9 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Every epoch goes once through the training images in batches, then through the test images. The folder of the run gets \
             checkpoint.safetensors (all that is needed to go on), model.safetensors (the weights of the best epoch), metrics.csv and \
-            metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log.
+            metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log. The defaults are sound for \
+            batches from some hundred images up; Documentation/options.md says of every option what it does, when to change it and \
+            what it costs.
 
             EXAMPLES:
               A first try, without data:
@@ -18,7 +20,13 @@ struct TrainCommand: ParsableCommand {
               The residual network with FOP, to 90 % test accuracy:
                 fop train --target 90%
               A baseline:
-                fop train --optimizer sgd --learning-rate 0.2
+                fop train --optimizer sgd --learning-rate 0.2 --schedule multi-step --decay-epochs 15,25
+              A larger batch: the learning rate in proportion, with a warm-up, in parts that fit into memory:
+                fop train --batch-size 8192 --base-batch-size 2048 --warmup 2 --micro-batches 4
+              What FOP does, layer by layer, and whether a larger batch would pay:
+                fop train --model mlp --diagnostics
+              Variations of the method:
+                fop train --sub-batches 4 --fisher monte-carlo --damping-policy adaptive
               Going on with a run:
                 fop train --resume runs/20260131-235959-resnet-fop
 
@@ -28,21 +36,24 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @OptionGroup(title: "Model and data") var data: DataOptions
-    @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
-    @OptionGroup(title: "FOP and K-FAC") var curvature: CurvatureOptions
     @OptionGroup(title: "Training") var loop: LoopOptions
+    @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
+    @OptionGroup(title: "Learning-rate schedule") var schedule: ScheduleOptions
+    @OptionGroup(title: "FOP and K-FAC: curvature") var curvature: CurvatureOptions
+    @OptionGroup(title: "FOP and K-FAC: damping") var damping: DampingOptions
+    @OptionGroup(title: "FOP and K-FAC: step") var step: StepOptions
+    @OptionGroup(title: "Other optimizers") var baselines: BaselineOptions
+    @OptionGroup(title: "Numerics") var numerics: NumericsOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
     /// What the command line asks for.
     private var request: TrainingRequest {
+        let groups: [any SettingOptions] = [
+            data, loop, optimizer, schedule, curvature, damping, step, baselines, numerics, machine, output,
+        ]
         var request = TrainingRequest()
-        data.fill(&request)
-        optimizer.fill(&request)
-        curvature.fill(&request)
-        loop.fill(&request)
-        machine.fill(&request)
-        output.fill(&request)
+        for group in groups { group.fill(&request) }
         return request
     }
 

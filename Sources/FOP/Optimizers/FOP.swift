@@ -32,6 +32,7 @@ public final class FOP: Optimizer {
     var momenta = MomentumBuffers()
     var counter = StepCounter()
     private let capture: LayerCapture
+    private let statistics: ModelStatistics
     private let device: Device
     private var lossesFinite: Tensor?
     /// The sum of the losses gathered since the last step.
@@ -59,6 +60,7 @@ public final class FOP: Optimizer {
         preconditioner = FisherPreconditioner(blocks: [], configuration: options.curvature)
         device = parameters.first?.value.device ?? .cpu
         capture = LayerCapture(plan.candidates, sink: preconditioner, device: device)
+        statistics = ModelStatistics(model)
         fallback = FallbackUpdate(options: options)
         followPlan()
     }
@@ -174,7 +176,9 @@ public final class FOP: Optimizer {
         let before = gatheredLoss
         let (outcome, trial) = try takeStep()
         if outcome == .applied, let trial, let before {
-            preconditioner.damping = try withoutGradients { try trial.damping(after: loss(), before: before) }
+            preconditioner.damping = try statistics.preserved {
+                try withoutGradients { try trial.damping(after: loss(), before: before) }
+            }
         }
         return outcome
     }
@@ -201,7 +205,9 @@ public final class FOP: Optimizer {
         }
         self.lossesFinite = nil
         self.gatheredLoss = nil
-        return (try count(isFinite), trial)
+        let wasFinite = isFinite.item(as: Bool.self)
+        statistics.finishStep(isApplied: wasFinite)
+        return (try count(wasFinite), trial)
     }
 
     private func withoutGradientsAndAutocast<Result>(_ body: () -> Result) -> Result {
@@ -246,9 +252,9 @@ public final class FOP: Optimizer {
         fallback.apply(grouping, foundInfinity: foundInfinity)
     }
 
-    private func count(_ isFinite: Tensor) throws -> StepOutcome {
+    private func count(_ isFinite: Bool) throws -> StepOutcome {
         try counter.count(
-            isFinite: isFinite.item(as: Bool.self), limit: options.maximumSkippedSteps,
+            isFinite: isFinite, limit: options.maximumSkippedSteps,
             what: "a loss, gradients or statistics",
             advice: """
                 lower the learning rate (now \(learningRate)), raise the damping (now \(preconditioner.currentDamping))

@@ -35,6 +35,7 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
     private var store: GradientStore
     private var lossesAreFinite: Tensor?
     private var counter = StepCounter()
+    private let statistics: ModelStatistics
 
     /// Parameters that are treated alike.
     private struct Part {
@@ -52,6 +53,7 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         try checkSettings(named.map(\.parameter), learningRate: learningRate, rule: rule, groups: groups)
         self.rule = rule
         store = GradientStore(named)
+        statistics = ModelStatistics(model)
         states = named.map { ParameterState(name: $0.name, parameter: $0.parameter) }
         let byParameter = Dictionary(uniqueKeysWithValues: states.map { (ObjectIdentifier($0.parameter), $0) })
         let members = groups.map { $0.parameters.compactMap { byParameter[ObjectIdentifier($0)] } }
@@ -119,6 +121,7 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
             return isFinite
         }
         discardGradients()
+        statistics.finishStep(isApplied: isFinite)
         return try counter.count(
             isFinite: isFinite, limit: maximumSkippedSteps,
             advice: "lower the learning rate (now \(learningRate)), clip the gradients")

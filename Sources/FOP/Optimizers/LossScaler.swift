@@ -45,6 +45,19 @@ public final class LossScaler {
     /// The scale of the next step.
     public var scale: Double { optimizer.lossScale }
 
+    /// What a resumed run needs.
+    public var state: [String: Tensor] { ["scale": Tensor(scale), "good_steps": Tensor(goodSteps)] }
+
+    /// Goes on from a saved ``state``.
+    /// - Throws: ``TorchError/stateMismatch(_:)`` naming the first key or shape that differs; then nothing has changed.
+    public func load(_ state: [String: Tensor]) throws {
+        var reader = StateReader(state)
+        let (scale, count) = (try reader.number("scale"), try reader.count("good_steps"))
+        try reader.finish()
+        optimizer.lossScale = scale
+        goodSteps = count
+    }
+
     /// Changes the scale as a step went.
     public func update(_ outcome: StepOutcome) {
         goodSteps = outcome == .applied ? goodSteps + 1 : 0

@@ -45,27 +45,27 @@ public final class BatchNorm: Module, Layer {
         let training = isTraining
         if training {
             guard hasStatistics(input) else { return .undefined }
-            withoutGradients { batchCount.value = batchCount.value + 1 }
         }
         let newMean = training ? runningMean.value.cloned() : runningMean.value
         let newVariance = training ? runningVariance.value.cloned() : runningVariance.value
         let (output, mean, inverse) = input.batchNormalized(
             weight: weight?.value, bias: bias?.value, runningMean: newMean, runningVariance: newVariance,
             training: training, momentum: momentum, epsilon: epsilon)
-        if training { keepFinite(newMean, newVariance) }
+        if training { take(newMean, newVariance) }
         return observed(
             input: input, output: output,
             context: training ? .normalization(mean: mean, inverseStandardDeviation: inverse) : runningContext)
     }
 
-    /// Takes the new moving averages over, unless something is not finite: a bad batch, whose step an optimizer leaves
-    /// out, would spoil every evaluation from then on.
-    private func keepFinite(_ mean: Tensor, _ variance: Tensor) {
-        withoutGradients {
-            let isFinite = (mean.sum() + variance.sum()).isFinite()
-            runningMean.value.copy(from: .select(isFinite, mean, runningMean.value))
-            runningVariance.value.copy(from: .select(isFinite, variance, runningVariance.value))
-        }
+    /// Takes the new moving averages over, unless something is not finite: a bad batch would spoil every evaluation from
+    /// then on. What an optimizer leaves out for another reason it takes back itself.
+    private func take(_ mean: Tensor, _ variance: Tensor) {
+        let isFinite = (mean.sum() + variance.sum()).isFinite()
+        let newMean = Tensor.select(isFinite, mean, runningMean.value)
+        let newVariance = Tensor.select(isFinite, variance, runningVariance.value)
+        runningMean.propose(newMean)
+        runningVariance.propose(newVariance)
+        batchCount.propose(batchCount.value + 1)
     }
 
     /// Whether a channel has more than one value; one alone would always become 0.

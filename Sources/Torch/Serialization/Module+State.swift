@@ -20,6 +20,7 @@ extension Module {
         try TorchError.catching {
             withoutGradients {
                 for (name, tensor) in own { tensor.copy(from: state[name]!) }
+                for (_, buffer) in namedBuffers { buffer.settle() }
             }
         }
     }

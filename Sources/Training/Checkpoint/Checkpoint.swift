@@ -3,8 +3,8 @@ import Torch
 
 /// A run at one moment: everything it needs to go on as if it had never stopped.
 ///
-/// In a file: tensors `model.<name>` and `optimizer.<name>`, the bytes `generator.default`, and ``CheckpointHeader`` in
-/// the notes.
+/// In a file: tensors `model.<name>` and `optimizer.<name>`, `average.<name>` of averaged weights, `scaler.<name>` of a
+/// loss scale, the bytes `generator.default`, and ``CheckpointHeader`` in the notes.
 public struct Checkpoint {
     /// Settings and progress.
     public var header: CheckpointHeader

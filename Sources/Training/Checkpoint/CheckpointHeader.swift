@@ -12,7 +12,7 @@ public struct CheckpointHeader: Codable, Equatable, Sendable {
 
     /// What `format` and `format_version` are in the file's notes.
     static let format = "fop-checkpoint"
-    static let version = "1"
+    static let version = "2"
 
     /// As a safetensors file keeps it. The first lines are for people; the two in JSON are read.
     func metadata() throws -> [String: String] {

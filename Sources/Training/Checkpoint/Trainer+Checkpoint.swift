@@ -8,6 +8,8 @@ extension Trainer {
         var tensors: [String: Tensor] = [:]
         for (name, tensor) in session.model.state { tensors["model.\(name)"] = tensor }
         for (name, tensor) in session.optimizer.state { tensors["optimizer.\(name)"] = tensor }
+        for (name, tensor) in session.average?.state ?? [:] { tensors["average.\(name)"] = tensor }
+        for (name, tensor) in session.scaler?.state ?? [:] { tensors["scaler.\(name)"] = tensor }
         tensors[Self.generator] = Generator.default.state
         let header = CheckpointHeader(
             settings: session.settings, progress: progress, trainingImages: session.train.dataset.count)
@@ -24,6 +26,8 @@ extension Trainer {
         do {
             try session.model.load(checkpoint.tensors(under: "model."))
             try session.optimizer.load(checkpoint.tensors(under: "optimizer."))
+            try session.average?.load(checkpoint.tensors(under: "average."))
+            try session.scaler?.load(checkpoint.tensors(under: "scaler."))
         } catch let error as TorchError {
             throw TrainingError.checkpointUnusable(path: path, reason: error.firstLine)
         }

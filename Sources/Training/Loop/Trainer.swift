@@ -1,4 +1,5 @@
 import Datasets
+import FOP
 import Glibc
 import Torch
 
@@ -20,9 +21,16 @@ public final class Trainer {
     /// How far the run is.
     public internal(set) var progress = TrainingProgress()
 
+    private let stepTaker: StepTaker
+    private var areDiagnosticsDue = false
+
     public init(_ session: TrainingSession) {
         self.session = session
+        stepTaker = StepTaker(session)
     }
+
+    /// How many steps the run has taken, the skipped ones included.
+    public var stepCount: Int { progress.epoch * stepsPerEpoch + progress.step }
 
     private var settings: TrainingSettings { session.settings }
     private var stepsPerEpoch: Int { session.train.batchCount }
@@ -46,10 +54,10 @@ public final class Trainer {
                 return .stopped
             }
             try report(.evaluating(epoch: progress.epoch + 1))
-            guard
-                let evaluation = try Evaluation.of(
-                    session.model, on: session.test, device: session.device, isStopped: isStopped)
-            else {
+            let found = try session.withWeightsInUse {
+                try Evaluation.of(session.model, on: session.test, device: session.device, isStopped: isStopped)
+            }
+            guard let evaluation = found else {
                 progress.totalSeconds = totalSeconds()
                 return .stopped
             }
@@ -79,23 +87,28 @@ public final class Trainer {
                         loss: progress.loss, examplesPerSecond: Double(examples) / max(elapsed, 1e-9),
                         secondsLeft: elapsed / Double(done) * Double(stepsPerEpoch - progress.step),
                         skippedSteps: progress.skippedSteps)))
+            try diagnose(loss != nil, report: report)
         }
     }
 
     /// - Returns: the batch's mean loss; nil if the step was skipped.
     private func takeStep(_ batch: Batch) throws -> Double? {
-        session.optimizer.learningRate = session.learningRate(step: progress.epoch * stepsPerEpoch + progress.step)
-        let labels = batch.labels.to(session.device)
-        let loss = crossEntropy(
-            session.model(batch.images.to(session.device)), labels, labelSmoothing: settings.labelSmoothing)
-        do {
-            try session.optimizer.backward(loss)
-            guard try session.optimizer.step() == .applied else { return nil }
-        } catch let error as TorchError {
-            throw TrainingError.diverged(advice: error.description)
-        }
-        let value = loss.item(as: Double.self)
-        return value.isFinite ? value : nil
+        session.optimizer.learningRate = try session.learningRate(step: stepCount, after: progress.history)
+        return try stepTaker.take(batch)
+    }
+
+    // MARK: Diagnostics
+
+    /// Reads what the optimizer found, when it is time and the step was taken. Nothing else waits for it.
+    private func diagnose(_ isApplied: Bool, report: (TrainingEvent) throws -> Void) throws {
+        guard let interval = settings.diagnostics, let optimizer = session.optimizer as? FOP else { return }
+        if interval == 0 ? progress.step == stepsPerEpoch : stepCount % interval == 0 { areDiagnosticsDue = true }
+        guard areDiagnosticsDue, isApplied else { return }
+        areDiagnosticsDue = false
+        let record = DiagnosticsRecord(
+            optimizer, epoch: progress.epoch + 1, step: stepCount, batchSize: settings.batchSize,
+            skippedSteps: progress.skippedInAll)
+        if let record { try report(.diagnostics(record)) }
     }
 
     private func finishEpoch(

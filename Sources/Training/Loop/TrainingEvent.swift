@@ -2,6 +2,8 @@
 public enum TrainingEvent: Sendable {
     /// A step was taken.
     case step(StepReport)
+    /// What the last step found was read.
+    case diagnostics(DiagnosticsRecord)
     /// The epoch's steps are done, the test images follow.
     case evaluating(epoch: Int)
     /// An epoch is complete.

@@ -1,5 +1,11 @@
 import Glibc
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// A file that lines are appended to. Each call is one write to the system, so that what was written survives the
 /// program's end, however it comes.
 final class OutputFile: Sendable {
@@ -17,6 +23,12 @@ final class OutputFile: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// The lines of a file; none where there is no such file.
+    static func lines(_ path: String) -> [String] {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
+        return text.split(separator: "\n").map(String.init)
+    }
 
     /// Appends a text.
     /// - Throws: ``TrainingError/writeFailed(path:reason:)``.

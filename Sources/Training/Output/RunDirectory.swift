@@ -13,6 +13,10 @@ public struct RunDirectory: Equatable, Sendable {
     public var metricsCSV: String { "\(path)/metrics.csv" }
     /// A JSON object per epoch.
     public var metricsJSONLines: String { "\(path)/metrics.jsonl" }
+    /// What the optimizer found, with diagnostics: a row per layer and step.
+    public var diagnosticsCSV: String { "\(path)/diagnostics.csv" }
+    /// The same, a JSON object per step.
+    public var diagnosticsJSONLines: String { "\(path)/diagnostics.jsonl" }
     /// Settings, versions, and in the end the result.
     public var record: String { "\(path)/run.json" }
     /// What happened, with times.

@@ -10,6 +10,7 @@ public final class TrainingRun {
     public let directory: RunDirectory
 
     private let metrics: MetricsFiles
+    private let diagnostics: DiagnosticsFiles?
     private let logger: Logger
     private var record: RunRecord
     private var loggedSkips: Int
@@ -31,6 +32,9 @@ public final class TrainingRun {
         try directory.create(isResumed: isResumed)
         let log = LogFile(try OutputFile(directory.log, emptied: !isResumed), level: logLevel)
         metrics = try MetricsFiles(in: directory, history: trainer.progress.history)
+        diagnostics =
+            trainer.session.settings.diagnostics == nil
+            ? nil : try DiagnosticsFiles(in: directory, upTo: trainer.stepCount)
         logger = Logger(label: "fop") { _ in MultiplexLogHandler([log] + (echo.map { [$0] } ?? [])) }
         record = RunRecord(trainer.session, command: command)
         loggedSkips = trainer.progress.skippedInAll
@@ -77,6 +81,7 @@ public final class TrainingRun {
                 epoch \(step.epoch), step \(step.step) of \(step.steps): mean loss \(step.loss ?? .nan), learning rate \
                 \(trainer.session.optimizer.learningRate)
                 """)
+        case .diagnostics(let record): try diagnostics?.append(record)
         case .evaluating(let epoch):
             logger.debug("epoch \(epoch): evaluating")
         case .epoch(let epoch, let isBest):
@@ -122,7 +127,10 @@ public final class TrainingRun {
             "test_accuracy": "\(epoch.testAccuracy)", "seed": "\(settings.seed)",
         ]
         try writing(directory.weights) {
-            try SafetensorsFile.write(tensors: trainer.session.model.state, metadata: metadata, to: directory.weights)
+            try trainer.session.withWeightsInUse {
+                try SafetensorsFile.write(
+                    tensors: trainer.session.model.state, metadata: metadata, to: directory.weights)
+            }
         }
     }
 

@@ -24,8 +24,8 @@ extension TrainingSettings {
 
     /// Checks what only the data tells.
     func check(against data: ImageDataset) throws {
-        // Two halves need two examples.
-        let smallest = optimizer.kind.usesCurvature ? 2 : 1
+        // Every sub-batch needs an example.
+        let smallest = optimizer.curvature?.subBatches ?? 1
         guard (smallest...max(smallest, data.count)).contains(batchSize), batchSize <= data.count else {
             throw TrainingError.invalidSettings([
                 Problems.sentence(

@@ -23,3 +23,23 @@ public struct AugmentationSettings: Codable, Equatable, Sendable {
             flipsHorizontally: flips, seed: seed)
     }
 }
+
+extension AugmentationSettings: CustomStringConvertible {
+    /// As `--augment` takes it.
+    public var description: String {
+        let words = [crops ? "crop" : nil, flips ? "flip" : nil].compactMap(\.self)
+        return words.isEmpty ? "none" : words.joined(separator: ",")
+    }
+
+    /// From such a text.
+    init?(text: String) {
+        self.init()
+        for word in text == "none" ? [] : text.split(separator: ",", omittingEmptySubsequences: false) {
+            switch word {
+            case "crop": crops = true
+            case "flip": flips = true
+            default: return nil
+            }
+        }
+    }
+}

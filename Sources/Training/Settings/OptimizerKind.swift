@@ -8,6 +8,14 @@ public enum OptimizerKind: String, CaseIterable, Codable, Sendable {
     case sgd
     /// Adam with decoupled weight decay.
     case adamw
+    /// Adam with a step of each parameter's own length.
+    case lamb
+    /// Gradients times inverse roots of their Gram matrices.
+    case shampoo
+    /// Adam in the eigenbasis of Shampoo's matrices.
+    case soap
+    /// Orthogonalised momentum.
+    case muon
 
     /// A few words for listings.
     public var summary: String {
@@ -16,6 +24,10 @@ public enum OptimizerKind: String, CaseIterable, Codable, Sendable {
         case .kfac: "K-FAC: FOP with beta 0"
         case .sgd: "gradient descent with momentum"
         case .adamw: "Adam with decoupled weight decay"
+        case .lamb: "Adam with steps in proportion to the weights' norms"
+        case .shampoo: "inverse roots of the gradients' Gram matrices"
+        case .soap: "Adam in the eigenbasis of Shampoo's matrices"
+        case .muon: "orthogonalised momentum; AdamW for what is no matrix"
         }
     }
 
@@ -25,38 +37,33 @@ public enum OptimizerKind: String, CaseIterable, Codable, Sendable {
     /// What is used where nothing else is asked for. Learning rates are for batches of about 2048.
     public var defaults: OptimizerSettings {
         switch self {
-        case .fop, .kfac: OptimizerSettings(kind: self, learningRate: 0.1, curvature: CurvatureSettings(for: self))
-        case .sgd: OptimizerSettings(kind: self, learningRate: 0.4, weightDecay: 5e-4)
-        case .adamw: OptimizerSettings(kind: self, learningRate: 0.01, weightDecay: 0.01)
+        case .fop, .kfac:
+            return OptimizerSettings(kind: self, learningRate: 0.1, curvature: CurvatureSettings(for: self))
+        case .sgd:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.4, weightDecay: 5e-4)
+            settings.nesterov = false
+            return settings
+        case .adamw:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.01, weightDecay: 0.01)
+            (settings.secondBeta, settings.epsilon) = (0.999, 1e-8)
+            return settings
+        case .lamb:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.02, weightDecay: 0.01)
+            (settings.secondBeta, settings.epsilon) = (0.999, 1e-6)
+            return settings
+        case .shampoo:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.4, weightDecay: 5e-4)
+            (settings.secondBeta, settings.nesterov) = (0.999, true)
+            (settings.matrixInterval, settings.grafting) = (20, .sgd)
+            return settings
+        case .soap:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.01, momentum: 0.95, weightDecay: 0.01)
+            (settings.secondBeta, settings.epsilon, settings.matrixInterval) = (0.95, 1e-8, 10)
+            return settings
+        case .muon:
+            var settings = OptimizerSettings(kind: self, learningRate: 0.02, momentum: 0.95)
+            (settings.nesterov, settings.adamWLearningRate) = (true, 3e-3)
+            return settings
         }
-    }
-}
-
-/// An optimizer and its numbers.
-public struct OptimizerSettings: Codable, Equatable, Sendable {
-    /// Which one.
-    public var kind: OptimizerKind
-    /// The learning rate that the schedule's factors multiply.
-    public var learningRate: Double
-    /// The momentum; AdamW's first beta.
-    public var momentum: Double
-    /// The weight decay: decoupled, except for SGD, where it is added to the gradient as torch does.
-    public var weightDecay: Double
-    /// What only FOP and K-FAC have.
-    public var curvature: CurvatureSettings?
-
-    /// - Parameters:
-    ///   - momentum: default 0.9.
-    ///   - weightDecay: default 0.
-    ///   - curvature: nil for SGD and AdamW.
-    public init(
-        kind: OptimizerKind, learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0,
-        curvature: CurvatureSettings? = nil
-    ) {
-        self.kind = kind
-        self.learningRate = learningRate
-        self.momentum = momentum
-        self.weightDecay = weightDecay
-        self.curvature = curvature
     }
 }

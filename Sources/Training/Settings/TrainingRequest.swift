@@ -1,43 +1,24 @@
-/// What was asked for, option by option; nil where nothing was. ``settings(over:checkpoint:)`` fills in the rest.
+/// What was asked for, by option, as texts; ``settings(over:checkpoint:)`` fills in the rest.
 ///
-/// Options that are a word or a number are texts here, so that all mistakes are reported at once.
+/// ```swift
+/// var request = TrainingRequest()
+/// request["--batch-size"] = "4096"
+/// let settings = try request.settings()
+/// ```
 public struct TrainingRequest: Equatable, Sendable {
-    public var model: String?
-    public var dataset: String?
-    public var dataDirectory: String?
-    public var examples: Int?
-    /// `crop`, `flip`, both with a comma, or `none`.
-    public var augment: String?
-    public var optimizer: String?
-    public var learningRate: Double?
-    public var momentum: Double?
-    public var weightDecay: Double?
-    public var schedule: String?
-    public var warmup: Double?
-    public var decayEpochs: Int?
-    public var decayFactor: Double?
-    public var damping: Double?
-    /// A number or `none`.
-    public var klClip: String?
-    /// A number or `auto`.
-    public var factorInterval: String?
-    /// A number or `auto`.
-    public var inverseInterval: String?
-    public var emaDecay: Double?
-    /// `paper`, `zero` or a number.
-    public var beta: String?
-    public var batchSize: Int?
-    public var epochs: Int?
-    /// A fraction, a percentage or `none`.
-    public var target: String?
-    public var labelSmoothing: Double?
-    public var seed: UInt64?
-    public var device: String?
-    public var threads: Int?
-    public var checkpointEvery: Int?
+    private var texts: [String: String] = [:]
 
     /// Nothing asked for: the defaults.
     public init() {}
+
+    /// The text that was given with an option; nil where nothing was.
+    public subscript(_ option: String) -> String? {
+        get { texts[option] }
+        set { texts[option] = newValue }
+    }
+
+    /// The options that there are.
+    public static var options: [String] { Setting.all.map(\.option) }
 
     /// Complete settings: what was asked for, and otherwise what a checkpoint says, and otherwise the defaults.
     /// - Parameters:
@@ -49,16 +30,27 @@ public struct TrainingRequest: Equatable, Sendable {
     public func settings(
         over saved: TrainingSettings? = nil, checkpoint: String = ""
     ) throws -> TrainingSettings {
-        var reader = RequestReader(base: saved ?? TrainingSettings(), isFresh: saved == nil)
-        reader.read(self)
-        let problems = reader.problems.all + reader.settings.problems
+        var settings = saved ?? TrainingSettings()
+        var problems = read(into: &settings)
+        problems += settings.problems
         guard problems.isEmpty else { throw TrainingError.invalidSettings(problems) }
         if let saved {
-            let differences = reader.settings.differences(from: saved)
+            let differences = settings.differences(from: saved)
             guard differences.isEmpty else {
                 throw TrainingError.checkpointDiffers(path: checkpoint, differences: differences)
             }
         }
-        return reader.settings
+        return settings
+    }
+
+    /// - Returns: what cannot be read.
+    private func read(into settings: inout TrainingSettings) -> [String] {
+        var unread = texts
+        var problems: [String] = []
+        for setting in Setting.all {
+            guard let text = unread.removeValue(forKey: setting.option) else { continue }
+            if let problem = setting.objection(settings) ?? setting.read(text, &settings) { problems.append(problem) }
+        }
+        return problems + unread.keys.sorted().map { "\($0) is not an option" }
     }
 }

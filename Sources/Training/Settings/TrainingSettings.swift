@@ -20,12 +20,22 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     public var schedule = ScheduleSettings()
     /// How many images make a step.
     public var batchSize = 2048
+    /// In how many parts, one after the other, a step's images go through the model.
+    public var microBatches = 1
     /// How many epochs are trained at most. Schedules end with the last.
     public var epochs = 30
     /// The test accuracy, as a fraction, at which training stops; nil trains all epochs.
     public var target: Double?
     /// The share of the target distribution that is spread over all classes.
     public var labelSmoothing = 0.0
+    /// What the moving average of the weights keeps at a step; nil for none. Evaluated and saved are the averages.
+    public var weightAverage: Double?
+    /// The type that products of the forward pass are computed in.
+    public var precision = Precision.float32
+    /// The largest Euclidean norm of a step's gradients; nil for any.
+    public var clipNorm: Double?
+    /// After so many steps in a row that are not finite the run ends.
+    public var maximumSkippedSteps = 20
     /// What weights, order, augmentation and dropout are drawn from.
     public var seed: UInt64 = 0
     /// In torch's notation.
@@ -34,55 +44,33 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     public var threads = TorchRuntime.threadCount
     /// How many epochs lie between checkpoints.
     public var checkpointEvery = 1
+    /// Every how many steps the optimizer's findings are read, 0 for once an epoch; nil for never.
+    public var diagnostics: Int?
 
     public init() {}
+
+    /// The learning rate for this batch size.
+    public var scaledLearningRate: Double { optimizer.learningRate * optimizer.batchScale(batchSize) }
 
     /// What is out of range or contradicts itself: one sentence for each option.
     public var problems: [String] {
         var problems = Problems()
-        problems.require(
-            ModelRegistry.standard.names.contains(model), "--model", model, choices(ModelRegistry.standard.names))
-        problems.require(
-            DatasetKind(rawValue: dataset) != nil, "--dataset", dataset, choices(DatasetKind.allCases.map(\.rawValue)))
-        problems.require(examples.map { $0 >= 1 } ?? true, "--examples", examples, "a whole number of 1 or more")
-        problems.require(batchSize >= 1, "--batch-size", batchSize, "a whole number from 1 to the number of training images")
-        problems.require((1...1_000_000).contains(epochs), "--epochs", epochs, "a whole number from 1 to 1000000")
-        problems.require(
-            target.map { $0 > 0 && $0 <= 1 } ?? true, "--target", target,
-            "a fraction above 0 and at most 1 such as 0.9, or a percentage such as 90%")
-        problems.require(
-            labelSmoothing >= 0 && labelSmoothing < 1, "--label-smoothing", labelSmoothing, "a number from 0 to below 1")
-        problems.require(
-            TorchRuntime.threadCounts.contains(threads), "--threads", threads,
-            "a whole number from \(TorchRuntime.threadCounts.lowerBound) to \(TorchRuntime.threadCounts.upperBound)")
-        problems.require(checkpointEvery >= 1, "--checkpoint-every", checkpointEvery, "a whole number of 1 or more")
+        for setting in Setting.all where setting.objection(self) == nil {
+            if let problem = setting.problem(self) { problems.add(problem) }
+        }
         do { _ = try Device(device) } catch { problems.add("--device: \(error)") }
-        optimizer.check(&problems)
-        schedule.check(&problems, epochs: epochs)
+        problems.require(
+            microBatches <= max(batchSize, 1), "--micro-batches", microBatches, "a whole number from 1 to --batch-size (\(batchSize))")
+        schedule.checkTogether(&problems, epochs: epochs)
+        optimizer.curvature?.checkTogether(&problems, kind: optimizer.kind)
         return problems.all
     }
 }
 
-extension OptimizerSettings {
-    func check(_ problems: inout Problems) {
-        problems.require(
-            learningRate > 0 && learningRate.isFinite, "--learning-rate", learningRate, "a finite number above 0")
-        problems.require(momentum >= 0 && momentum < 1, "--momentum", momentum, "a number from 0 to below 1")
-        problems.require(
-            weightDecay >= 0 && weightDecay.isFinite, "--weight-decay", weightDecay, "a finite number of 0 or more")
-        curvature?.check(&problems)
-    }
-}
-
-extension CurvatureSettings {
-    func check(_ problems: inout Problems) {
-        let interval = "a whole number of 1 or more, or auto"
-        problems.require(damping > 0 && damping.isFinite, "--damping", damping, "a finite number above 0")
-        problems.require(
-            klClip.map { $0 > 0 && $0.isFinite } ?? true, "--kl-clip", klClip, "a finite number above 0, or none")
-        problems.require(factorInterval.map { $0 >= 1 } ?? true, "--factor-interval", factorInterval, interval)
-        problems.require(inverseInterval.map { $0 >= 1 } ?? true, "--inverse-interval", inverseInterval, interval)
-        problems.require(emaDecay >= 0 && emaDecay < 1, "--ema-decay", emaDecay, "a number from 0 to below 1")
-        problems.require(beta.map(\.isFinite) ?? true, "--beta", beta, "paper, zero or a finite number")
-    }
+/// The type that products of the forward pass are computed in. Weights, statistics of normalisations and losses stay in
+/// float32, as do the factors.
+public enum Precision: String, CaseIterable, Codable, Sendable {
+    case float32, bfloat16
+    /// With a loss scale that is found on the way.
+    case float16
 }

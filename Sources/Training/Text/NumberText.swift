@@ -8,6 +8,9 @@ public enum NumberText {
     /// With a number of significant digits, as short as possible: `0.1`, `1.5e-05`.
     public static func short(_ value: Double, digits: Int = 3) -> String { format("%.*g", digits, value) }
 
+    /// With an exponent, always as wide: `1.23e-05`.
+    public static func scientific(_ value: Double, digits: Int = 2) -> String { format("%.*e", digits, value) }
+
     /// Whole, in groups of three digits: `60,000`.
     public static func grouped(_ value: Int) -> String {
         let digits = String(value.magnitude)

@@ -10,16 +10,27 @@ enum RunSummary {
             "fop \(FOPVersion.current), LibTorch \(SystemReport.libtorchVersion), \(session.device), \(NumberText.count(settings.threads, "thread"))",
             "\(settings.model), \(NumberText.grouped(session.model.parameterCount)) parameters; \(settings.dataset), "
                 + "\(NumberText.grouped(train.count)) training and \(NumberText.grouped(test.count)) test images",
-            "\(optimizer(settings.optimizer)); batches of \(NumberText.grouped(settings.batchSize)), "
+            "\(optimizer(settings)); batches of \(NumberText.grouped(settings.batchSize)), "
                 + "\(schedule(settings)), seed \(settings.seed)",
-            "output in \(directory.path)",
+        ] + others(settings) + ["output in \(directory.path)"]
+    }
+
+    /// What else was set, as it can be given again.
+    private static func others(_ settings: TrainingSettings) -> [String] {
+        let told: Set = [
+            "--model", "--dataset", "--data", "--optimizer", "--learning-rate", "--momentum", "--weight-decay", "--damping",
+            "--kl-clip", "--beta", "--schedule", "--warmup", "--batch-size", "--epochs", "--target", "--seed", "--device",
+            "--threads", "--examples",
         ]
+        let special = settings.special(without: told)
+        return special.isEmpty ? [] : ["with \(special.map { "\($0.option) \($0.value)" }.joined(separator: " "))"]
     }
 
     /// How a run that came to its end went, and where everything is.
     static func closing(_ run: TrainingRun) -> [String] {
         let progress = run.trainer.progress
-        return [result(run.trainer)] + skipped(progress) + places(run.directory, progress)
+        return [result(run.trainer)] + skipped(progress) + places(
+            run.directory, progress, hasDiagnostics: run.trainer.session.settings.diagnostics != nil)
     }
 
     /// How to go on with a run that was stopped.
@@ -53,21 +64,27 @@ enum RunSummary {
 
     private static func skipped(_ progress: TrainingProgress) -> [String] {
         let count = progress.skippedInAll
-        return count == 0 ? [] : ["\(NumberText.count(count, "step")) changed nothing: something was not finite."]
+        return count == 0
+            ? [] : ["\(NumberText.count(count, "step")) changed nothing: loss, gradients or statistics were not finite."]
     }
 
-    private static func places(_ directory: RunDirectory, _ progress: TrainingProgress) -> [String] {
+    private static func places(
+        _ directory: RunDirectory, _ progress: TrainingProgress, hasDiagnostics: Bool
+    ) -> [String] {
         var lines = ["Checkpoint  \(directory.checkpoint)"]
         if let best = progress.best { lines.append("Weights     \(directory.weights) (epoch \(best.epoch))") }
+        lines.append("Metrics     \(directory.metricsCSV), \(directory.metricsJSONLines)")
+        if hasDiagnostics { lines.append("Diagnostics \(directory.diagnosticsCSV), \(directory.diagnosticsJSONLines)") }
         return lines + [
-            "Metrics     \(directory.metricsCSV), \(directory.metricsJSONLines)", "Settings    \(directory.record)",
+            "Settings    \(directory.record)",
             "Log         \(directory.log)",
         ]
     }
 
-    private static func optimizer(_ optimizer: OptimizerSettings) -> String {
+    private static func optimizer(_ settings: TrainingSettings) -> String {
+        let optimizer = settings.optimizer
         var parts = [
-            "\(optimizer.kind.rawValue): learning rate \(NumberText.short(optimizer.learningRate))",
+            "\(optimizer.kind.rawValue): learning rate \(NumberText.short(settings.scaledLearningRate))",
             "momentum \(NumberText.short(optimizer.momentum))",
         ]
         if optimizer.weightDecay > 0 { parts.append("weight decay \(NumberText.short(optimizer.weightDecay))") }

@@ -24,6 +24,10 @@ final class TrainingConsole {
             } else {
                 terminal.print(ProgressLine.text(step, width: nil))
             }
+        case .diagnostics(let record):
+            for line in DiagnosticsTable.lines(record) { terminal.print(line) }
+            // The rows that follow need their titles again.
+            hasHeader = false
         case .evaluating(let epoch):
             terminal.draw(ProgressLine.evaluating(epoch: epoch, epochs: epochs, width: terminal.width))
         case .epoch(let record, _):

@@ -1,64 +1,95 @@
 import ArgumentParser
 import Training
 
-/// What only FOP and K-FAC have.
-struct CurvatureOptions: ParsableArguments {
+/// How FOP and K-FAC estimate the curvature.
+struct CurvatureOptions: SettingOptions {
     @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help(
             """
-            What is added to the Fisher blocks (default: \(NumberText.short(standard.damping))). Larger is safer \
-            and nearer to plain gradient descent.
-            """, valueName: "x"))
-    var damping: Double?
+            Whose labels the curvature is made of: empirical (the true ones, at no extra cost), monte-carlo (drawn from the \
+            model's predictions: more backward passes on curvature steps) or exact (all classes: one backward pass each, for \
+            small models) (default: empirical).
+            """, "name"))
+    var fisher: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help("monte-carlo: labels drawn per example, a backward pass each (default: 1).", "n"))
+    var fisherSamples: String?
+
+    @Option(
+        help: help(
             """
-            The trust region: a step is shortened to keep the estimated change of the outputs below it; a number \
-            or none (default: \(standard.klClip.map { NumberText.short($0) } ?? "none")).
-            """, valueName: "x"))
-    var klClip: String?
+            How layers that use a weight at several positions enter the factors: expand (each position counts) or reduce \
+            (positions are merged: cheaper, for transformers) (default: expand).
+            """, "name"))
+    var weightSharing: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help(
             """
-            Steps between updates of the factors; a number or auto, which goes by the batch size (default: \
-            auto).
-            """, valueName: "n"))
+            Steps between updates of the factors; a number or auto, which goes by the batch size: about every 25,600 images, \
+            at least 5 steps (default: auto).
+            """, "n"))
     var factorInterval: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Steps between inversions of the factors; a number or auto (default: auto).", valueName: "n"))
+        help: help("Steps between inversions of the factors; a number or auto, the same rule (default: auto).", "n"))
     var inverseInterval: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).", valueName: "x"))
-    var emaDecay: Double?
+        help: help(
+            "How many images of a batch a factor is computed from; a number, auto (enough for its size) or all (default: auto).", "n"))
+    var factorExamples: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help("The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).", "x"))
+    var emaDecay: String?
+
+    static let standard = CurvatureSettings()
+}
+
+/// What FOP and K-FAC add to the curvature.
+struct DampingOptions: SettingOptions {
+    @Option(
+        parsing: .unconditional,
+        help: help(
             """
-            The weight of the part of the halves' difference that is Fisher-orthogonal to their mean: paper (its \
-            formula), zero or a number (default: paper).
-            """, valueName: "x"))
-    var beta: String?
+            What is added to the Fisher blocks (default: \(NumberText.short(CurvatureOptions.standard.damping))). Larger is safer and \
+            nearer to plain gradient descent.
+            """, "x"))
+    var damping: String?
 
-    func fill(_ request: inout TrainingRequest) {
-        request.damping = damping
-        request.klClip = klClip
-        request.factorInterval = factorInterval
-        request.inverseInterval = inverseInterval
-        request.emaDecay = emaDecay
-        request.beta = beta
-    }
+    @Option(
+        help: help(
+            """
+            How it changes: fixed, scheduled (by the same factor at every step, to --final-damping) or adaptive \
+            (Levenberg-Marquardt: by how well the quadratic model predicts the loss) (default: fixed).
+            """, "name"))
+    var dampingPolicy: String?
 
-    private static let standard = CurvatureSettings()
+    @Option(
+        parsing: .unconditional,
+        help: help("scheduled: the damping of the last step (default: a tenth of --damping).", "x"))
+    var finalDamping: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help("adaptive: steps between changes, each one more forward pass (default: 5).", "n"))
+    var dampingInterval: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help("adaptive: the factor of a change, for each step of the interval (default: 0.95).", "x"))
+    var dampingDecay: String?
+
+    @Option(parsing: .unconditional, help: help("adaptive: it stays at or above this (default: 1e-8).", "x"))
+    var minimumDamping: String?
+
+    @Option(parsing: .unconditional, help: help("adaptive: it stays at or below this (default: 1000).", "x"))
+    var maximumDamping: String?
 }

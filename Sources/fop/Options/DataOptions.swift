@@ -2,41 +2,31 @@ import ArgumentParser
 import Training
 
 /// What is trained on what.
-struct DataOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("The network: \(choices(SystemChoices.models)) (default: resnet).", valueName: "name"))
+struct DataOptions: SettingOptions {
+    @Option(help: help("The network: \(choices(SystemChoices.models)) (default: resnet).", "name"))
     var model: String?
 
     @Option(
-        help: ArgumentHelp(
-            "The images: \(choices(SystemChoices.datasets)) (default: fashion-mnist). shapes needs no files.", valueName: "name"))
+        help: help(
+            "The images: \(choices(SystemChoices.datasets)) (default: fashion-mnist). shapes needs no files.", "name"))
     var dataset: String?
 
     @Option(
-        help: ArgumentHelp(
+        help: help(
             """
             The folder with the four IDX files of fashion-mnist, plain or .gz (default: $FOP_DATA, otherwise the \
             cache's data/fashion-mnist).
-            """, valueName: "dir"),
+            """, "dir"),
         completion: .directory)
     var data: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Use the first training images only, and at most as many test images (default: all).", valueName: "n"))
-    var examples: Int?
+        help: help("Use the first training images only, and at most as many test images; a number or all (default: all).", "n"))
+    var examples: String?
 
     @Option(
-        help: ArgumentHelp(
-            "Vary training images: crop, flip, crop,flip or none (default: none). crop shifts by up to an eighth.", valueName: "kinds"))
+        help: help(
+            "Vary training images: crop, flip, crop,flip or none (default: none). crop shifts by up to an eighth.", "kinds"))
     var augment: String?
-
-    func fill(_ request: inout TrainingRequest) {
-        request.model = model
-        request.dataset = dataset
-        request.dataDirectory = data
-        request.examples = examples
-        request.augment = augment
-    }
 }

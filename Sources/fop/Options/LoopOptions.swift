@@ -2,48 +2,78 @@ import ArgumentParser
 import Training
 
 /// How long and in what steps.
-struct LoopOptions: ParsableArguments {
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Images a step (default: 2048).", valueName: "n"))
-    var batchSize: Int?
+struct LoopOptions: SettingOptions {
+    @Option(parsing: .unconditional, help: help("Images a step (default: 2048).", "n"))
+    var batchSize: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Epochs at most (default: 30).", valueName: "n"))
-    var epochs: Int?
-
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help(
             """
-            Stop at this test accuracy: a fraction such as 0.9, a percentage such as 90%, or none (default: \
-            none).
-            """, valueName: "accuracy"))
+            In how many parts a step's images go through the network, for batches that do not fit into memory; for fop the parts \
+            are what the sub-batches are made of (default: 1).
+            """, "n"))
+    var microBatches: String?
+
+    @Option(parsing: .unconditional, help: help("Epochs at most (default: 30).", "n"))
+    var epochs: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            """
+            Stop at this test accuracy: a fraction such as 0.9, a percentage such as 90%, or none (default: none).
+            """, "accuracy"))
     var target: String?
 
-    @Flag(help: "End with code 3 if the target is not reached.")
+    @Flag(help: "End with code \(ExitStatus.targetMissed.rawValue) if the target is not reached.")
     var requireTarget = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The share of each label that is spread over all classes (default: 0).", valueName: "x"))
-    var labelSmoothing: Double?
+        help: help("The share of each label that is spread over all classes (default: 0).", "x"))
+    var labelSmoothing: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
+        help: help(
             """
-            What weights, order, variations and dropout are drawn from (default: 0). The same seed on the same \
-            number of threads gives the same run, bit for bit.
-            """, valueName: "n"))
-    var seed: UInt64?
+            Evaluate and keep a moving average of the weights that keeps this share of itself at every step, such as 0.99; a \
+            number or none (default: none).
+            """, "x"))
+    var weightAverage: String?
 
-    func fill(_ request: inout TrainingRequest) {
-        request.batchSize = batchSize
-        request.epochs = epochs
-        request.target = target
-        request.labelSmoothing = labelSmoothing
-        request.seed = seed
-    }
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            """
+            What weights, order, variations and dropout are drawn from (default: 0). The same seed on the same number of threads \
+            gives the same run, bit for bit.
+            """, "n"))
+    var seed: String?
+}
+
+/// What keeps a run's numbers in range.
+struct NumericsOptions: SettingOptions {
+    @Option(
+        help: help(
+            """
+            The type of the forward pass's products: float32, bfloat16 or float16, which finds a loss scale on the way (default: \
+            float32). Weights, factors and evaluation stay in float32.
+            """, "type"))
+    var precision: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help("Shorten a step's gradients to this Euclidean norm; a number or none (default: none).", "x"))
+    var clipNorm: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            """
+            A step with a loss, gradients or statistics that are not finite changes nothing. After so many in a row the run ends \
+            with advice and code \(ExitStatus.diverged.rawValue) (default: 20).
+            """, "n"))
+    var maxSkipped: String?
 }

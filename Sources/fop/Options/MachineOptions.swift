@@ -2,18 +2,11 @@ import ArgumentParser
 import Training
 
 /// What it runs on.
-struct MachineOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("cpu, cuda or cuda:N (default: cpu).", valueName: "name"))
+struct MachineOptions: SettingOptions {
+    @Option(help: help("cpu, cuda or cuda:N (default: cpu).", "name"))
     var device: String?
 
     @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Threads on the CPU (default: as LibTorch finds, see fop info).", valueName: "n"))
-    var threads: Int?
-
-    func fill(_ request: inout TrainingRequest) {
-        request.device = device
-        request.threads = threads
-    }
+        parsing: .unconditional, help: help("Threads on the CPU (default: as LibTorch finds, see fop info).", "n"))
+    var threads: String?
 }
