@@ -92,12 +92,70 @@ final class TrainCommandTests: CommandTestCase {
         XCTAssertEqual(settings.dataDirectory, directory.path)
     }
 
+    /// Steps that change nothing are counted, warned of and summed up, and the run goes on.
+    func testSkippedStepsAreReported() throws {
+        let result = try Command.run(
+            Command.tinyTraining(
+                directory.file("run"), epochs: 2, ["--learning-rate", "1e30", "--schedule", "constant", "--max-skipped", "100"]))
+        XCTAssertEqual(result.status, 0, result.errors)
+        let warnings = result.errors.split(separator: "\n")
+        XCTAssertGreaterThan(warnings.count, 1)
+        for (index, line) in warnings.enumerated() {
+            assertContains(String(line), "fop: warning: epoch ")
+            assertContains(String(line), "the step changed nothing (\(index + 1) skipped step")
+        }
+        assertContains(
+            result.output, "\(warnings.count) steps changed nothing: loss, gradients or statistics were not finite.")
+    }
+
+    /// A table per epoch whose columns line up, the noise scale in words, and files for plots.
+    func testDiagnostics() throws {
+        let home = directory.file("run")
+        let result = try Command.run(
+            Command.tinyTraining(home, epochs: 2, ["--optimizer", "fop", "--diagnostics"]))
+        XCTAssertEqual(result.status, 0, result.errors)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        let starts = lines.indices.filter { lines[$0].hasPrefix("what step ") }
+        XCTAssertEqual(starts.count, 2, result.output)
+        for (start, step) in zip(starts, [4, 8]) {
+            assertContains(lines[start], "what step \(step) found: damping 0.01, trust region times ")
+            let table = lines[start + 1..<start + 9]
+            XCTAssertEqual(Set(table.map(\.count)).count, 1, table.joined(separator: "\n"))
+            XCTAssertTrue(lines[start + 1].hasPrefix("  layer "))
+            for title in [" s ", " beta ", " eta ", " corr. ", " KL norm ", " base ", " cross ", " orth."] {
+                assertContains(lines[start + 1], title)
+            }
+            XCTAssertTrue(lines[start + 2].hasPrefix("  features.0 "))
+            assertContains(lines[start + 9], "inverses so far: ")
+            assertContains(lines[start + 9], " by cholesky; skipped steps: 0")
+            XCTAssertTrue(lines[start + 10].hasPrefix("gradient noise scale"), lines[start + 10])
+        }
+        for name in ["csv", "jsonl"] { assertContains(result.output, "\(home)/diagnostics.\(name)") }
+        XCTAssertEqual(try self.lines("\(home)/diagnostics.csv").count, 1 + 2 * 7)
+
+        let often = try Command.run(
+            Command.tinyTraining(directory.file("b"), epochs: 1, ["--optimizer", "kfac", "--diagnostics", "2"]))
+        XCTAssertEqual(often.output.components(separatedBy: "what step ").count, 3, often.output)
+        try assertFails(
+            .usage, ["--diagnostics is for --optimizer fop or kfac, not for sgd"],
+            Command.tinyTraining(directory.file("c"), ["--diagnostics"]))
+    }
+
+    /// What is not as usual is said at the start, as it can be given again.
+    func testOptionsAreRepeated() throws {
+        let options = ["--sub-batches", "3", "--clip-norm", "2.5", "--micro-batches", "3"]
+        let result = try Command.run(
+            Command.tinyTraining(directory.file("run"), epochs: 1, ["--optimizer", "fop"] + options))
+        XCTAssertEqual(result.status, 0, result.errors)
+        assertContains(result.output, "\nwith --sub-batches 3 --micro-batches 3 --clip-norm 2.5\n")
+    }
+
     func testDivergenceEndsWithAdvice() throws {
         let home = directory.file("run")
         let result = try Command.run(
             Command.tinyTraining(
                 home, epochs: 20, ["--learning-rate", "1e30", "--batch-size", "4", "--schedule", "constant"]))
-        XCTAssertEqual(result.status, ExitStatus.failure.rawValue, result.errors)
+        XCTAssertEqual(result.status, ExitStatus.diverged.rawValue, result.errors)
         let errors = result.errors.split(separator: "\n")
         XCTAssertTrue(errors.dropLast().allSatisfy { $0.hasPrefix("fop: warning: ") }, result.errors)
         assertContains(String(try XCTUnwrap(errors.last)), "fop: ")

@@ -67,8 +67,8 @@ final class CheckpointTests: XCTestCase {
             change(&metadata)
             try SafetensorsFile.write(tensors: tensors, metadata: metadata, to: path)
         }
-        try rewrite { $0["format_version"] = "2" }
-        assertThrows(.badData, "format version 2", "reads 1") { try Checkpoint(path: self.path) }
+        try rewrite { $0["format_version"] = "3" }
+        assertThrows(.badData, "format version 3", "reads 2") { try Checkpoint(path: self.path) }
         try rewrite { $0["settings"] = nil }
         assertThrows(.badData, "'settings'") { try Checkpoint(path: self.path) }
         try rewrite { $0["progress"] = "{}" }

@@ -16,7 +16,7 @@ final class ExitStatusTests: XCTestCase {
             (DatasetError.filesNotFound(dataset: "", missing: [], directories: []), 66),
             (TorchError.deviceUnavailable(""), 69), (TrainingError.outputUnusable(path: "", reason: ""), 73),
             (TrainingError.writeFailed(path: "", reason: ""), 74), (TorchError.file(path: "", message: ""), 74),
-            (TrainingError.diverged(advice: ""), 1), (Other(), 1),
+            (TrainingError.diverged(advice: ""), 4), (TorchError.operatorFailed(operator: "", message: "", file: "", line: 1), 1), (Other(), 1),
         ]
         for (error, code) in cases { XCTAssertEqual(ExitStatus(for: error).rawValue, code, "\(error)") }
     }

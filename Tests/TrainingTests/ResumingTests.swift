@@ -46,6 +46,31 @@ final class ResumingTests: XCTestCase {
     func testSGD() throws { try check(.sgd, stopAfter: [2, 5, 10]) }
     func testAdamW() throws { try check(.adamw, stopAfter: [2, 10]) }
 
+    func testTheOtherOptimizers() throws {
+        for kind in [OptimizerKind.lamb, .shampoo, .soap, .muon] {
+            try check(kind, stopAfter: [10]) {
+                $0.optimizer.matrixInterval = $0.optimizer.matrixInterval.map { _ in 2 }
+            }
+        }
+    }
+
+    /// Averaged weights, the loss scale, adapted and scheduled damping, and what a plateau knows.
+    func testWhatElseARunKeeps() throws {
+        try check(.fop, stopAfter: [2, 10]) {
+            ($0.weightAverage, $0.precision, $0.microBatches, $0.clipNorm) = (0.8, .float16, 2, 1)
+            $0.optimizer.curvature?.dampingPolicy = .adaptive
+            $0.optimizer.curvature?.adaptive.interval = 2
+            $0.schedule.shape = .plateau
+            $0.schedule.patience = 0
+        }
+        try check(.fop, stopAfter: [10]) {
+            $0.precision = .bfloat16
+            $0.optimizer.curvature?.dampingPolicy = .scheduled
+            $0.optimizer.curvature?.fisher = .monteCarlo
+            $0.optimizer.curvature?.subBatches = 3
+        }
+    }
+
     /// Another order in memory, which a file does not keep.
     func testChannelsLast() throws {
         try check(.fop, stopAfter: [2]) { ($0.model, $0.examples) = ("resnet", 32) }
@@ -65,7 +90,7 @@ final class ResumingTests: XCTestCase {
         let trainer = try makeTrainer(tinySettings { $0.epochs = 1 })
         _ = try trainer.run()
         var request = TrainingRequest()
-        request.epochs = 2
+        request["--epochs"] = "2"
         let more = try makeTrainer(try request.settings(over: trainer.session.settings))
         try more.restore(trainer.checkpoint, from: "here")
         XCTAssertEqual(try more.run(), .epochsDone)

@@ -59,7 +59,7 @@ final class TrainerTests: XCTestCase {
             case .epoch(let record, let isBest):
                 epochs.append(record.epoch)
                 if record.epoch == 1 { XCTAssertTrue(isBest) }
-            case .evaluating: break
+            case .evaluating, .diagnostics: break
             }
         }
         XCTAssertEqual(epochs, [1, 2])
@@ -95,7 +95,7 @@ final class TrainerTests: XCTestCase {
                 $0.schedule.shape = .constant
             })
         var skipped = 0
-        assertThrows(.failure, "learning rate") {
+        assertThrows(.diverged, "learning rate") {
             try trainer.watch { event in
                 if case .step(let step) = event { skipped = step.skippedSteps }
             }

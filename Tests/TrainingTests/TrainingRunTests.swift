@@ -132,7 +132,7 @@ final class TrainingRunTests: XCTestCase {
                     $0.optimizer.learningRate = 1e30
                     $0.schedule.shape = .constant
                 }), in: home)
-        assertThrows(.failure, "learning rate") { try run.run() }
+        assertThrows(.diverged, "learning rate") { try run.run() }
         let checkpoint = try Checkpoint(path: home.checkpoint)
         XCTAssertEqual(checkpoint.header.progress.epoch, 1)
         let record = try object(try text(home.record))

@@ -23,8 +23,13 @@ extension TrainingSettings {
         return Setting.all.compactMap { setting in
             guard !options.contains(setting.option), setting.objection(self) == nil else { return nil }
             let value = setting.write(self)
-            guard setting.objection(standard) != nil || setting.write(standard) != value else { return nil }
-            return (setting.option, value)
+            return setting.write(standard) == value ? nil : (setting.option, value)
         }
+    }
+
+    /// The value of an option as a text, such as `0.01` of `--damping`; nil for one that has no meaning with these
+    /// settings or does not exist.
+    public func value(of option: String) -> String? {
+        Setting.all.first { $0.option == option && $0.objection(self) == nil }?.write(self)
     }
 }

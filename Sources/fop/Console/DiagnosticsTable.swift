@@ -25,7 +25,7 @@ enum DiagnosticsTable {
     private static func table(_ record: DiagnosticsRecord) -> [String] {
         var rows = [["layer"] + columns.map(\.title)]
         for (name, layer) in zip(record.layers, record.found.layers) {
-            rows.append([name.isEmpty ? "model" : name] + columns.map { $0.text(layer) })
+            rows.append([title(name)] + columns.map { $0.text(layer) })
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
@@ -34,6 +34,11 @@ enum DiagnosticsTable {
                 return column == 0 ? row[column] + space : space + row[column]
             }.joined(separator: "  ")
         }
+    }
+
+    /// Parts of attention have names that go on after an underscore.
+    private static func title(_ layer: String) -> String {
+        layer.isEmpty ? "model" : layer.hasSuffix("_") ? String(layer.dropLast()) : layer
     }
 
     private static func inverses(_ record: DiagnosticsRecord) -> String {
