@@ -45,6 +45,8 @@ final class OptimizerSettingsTests: XCTestCase {
             ({ $0.factorExamples = .all }, { $0.factorExamples = .all }),
             ({ $0.factorExamples = .atMost(9) }, { $0.factorExamples = .atMost(9) }),
             ({ $0.emaDecay = 0.5 }, { $0.emaDecay = 0.5 }),
+            ({ $0.maximumFactorSize = 5 }, { $0.maximumFactorSize = 5 }),
+            ({ $0.maximumVocabulary = 5 }, { $0.maximumVocabulary = 5 }),
             ({ $0.damping = 0.5 }, { $0.damping = 0.5 }),
             ({ $0.beta = 0 }, { $0.beta = .zero }),
             ({ $0.beta = -0.5 }, { $0.beta = .fixed(-0.5) }),

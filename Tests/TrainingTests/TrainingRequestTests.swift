@@ -71,7 +71,7 @@ final class TrainingRequestTests: XCTestCase {
         "--plateau-metric": ("train-loss", ["--schedule": "plateau"]), "--fisher": ("exact", [:]),
         "--fisher-samples": ("3", ["--fisher": "monte-carlo"]), "--weight-sharing": ("reduce", [:]),
         "--factor-interval": ("3", [:]), "--inverse-interval": ("3", [:]), "--factor-examples": ("all", [:]),
-        "--ema-decay": ("0.5", [:]), "--damping": ("0.5", [:]), "--damping-policy": ("adaptive", [:]),
+        "--max-factor-size": ("64", [:]), "--max-vocabulary": ("5", [:]), "--ema-decay": ("0.5", [:]), "--damping": ("0.5", [:]), "--damping-policy": ("adaptive", [:]),
         "--final-damping": ("0.5", ["--damping-policy": "scheduled"]),
         "--damping-interval": ("3", ["--damping-policy": "adaptive"]),
         "--damping-decay": ("0.5", ["--damping-policy": "adaptive"]),

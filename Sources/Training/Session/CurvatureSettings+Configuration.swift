@@ -24,6 +24,8 @@ extension CurvatureSettings {
             case .all: .all
             case .atMost(let count): .atMost(count)
             }
+        configuration.maximumFactorSize = maximumFactorSize
+        configuration.maximumVocabulary = maximumVocabulary
         configuration.weightSharing = weightSharing == .expand ? .expand : .reduce
         configuration.subBatches = subBatches
         configuration.split =

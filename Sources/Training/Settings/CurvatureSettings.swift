@@ -16,6 +16,10 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
     public var factorExamples = FactorExamplesChoice.automatic
     /// The share that the moving average of the factors keeps.
     public var emaDecay: Double
+    /// The largest dimension of a factor that is not split.
+    public var maximumFactorSize: Int
+    /// The most outputs or vectors of a linear layer or an embedding with a Fisher block.
+    public var maximumVocabulary: Int
     /// Added to the Fisher blocks.
     public var damping: Double
     /// How the damping changes.
@@ -47,6 +51,8 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
         damping = configuration.damping
         klClip = configuration.klClip
         emaDecay = configuration.emaDecay
+        maximumFactorSize = configuration.maximumFactorSize
+        maximumVocabulary = configuration.maximumVocabulary
         beta = kind == .kfac ? 0 : nil
     }
 

@@ -50,6 +50,21 @@ struct CurvatureOptions: SettingOptions {
         help: help("The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).", "x"))
     var emaDecay: String?
 
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            "Factors of a larger dimension are split into blocks along their diagonal (default: \(standard.maximumFactorSize)).", "n"))
+    var maxFactorSize: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            """
+            Linear layers of more outputs, and embeddings of more vectors, get no Fisher block (default: \
+            \(standard.maximumVocabulary)).
+            """, "n"))
+    var maxVocabulary: String?
+
     static let standard = CurvatureSettings()
 }
 
