@@ -24,6 +24,7 @@ from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
+from driver.workers import Workers  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 0
@@ -36,6 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME", help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=positive, help="rounds, each with every contender once (5; --quick: 1)")
     parser.add_argument("--quick", action="store_true", help="one small cell and one round: to see that everything works")
+    parser.add_argument("--full", action="store_true", help="every contender in every cell: more than an hour")
     parser.add_argument("--threads", type=positive, default=machine.available_cores(), help="threads of all contenders")
     parser.add_argument("--output", type=Path, help="the result file")
     parser.add_argument("--resume", action="store_true", help="keep the cells that the result file has already")
@@ -73,13 +75,13 @@ def unpack_wheel(scratch: Path) -> Path | None:
     return folder
 
 
-def check_equal_work(cells: list[Cell], tools: Tools, inputs: Inputs) -> None:
+def check_equal_work(cells: list[Cell], workers: Workers, inputs: Inputs) -> None:
     """Before anything is timed: SGD has the same losses wherever it runs."""
     for model in dict.fromkeys(cell.model for cell in cells):
         names = {name for cell in cells if cell.model == model for name in cell.contenders if CONTENDERS[name].is_sgd}
         small = Cell(model, 16, Shape(warm_up=3, steps=1, interval=INTERVAL), tuple(sorted(names)))
-        result = rounds.begin(small, tools)
-        rounds.run_round(small, result, tools, inputs, lambda *_: None)
+        result = rounds.begin(small, workers.tools)
+        rounds.run_round(small, result, workers, inputs, lambda *_: None)
         problem = rounds.disagreement(result)
         if problem:
             raise BenchmarkError(f"the contenders do not do the same work on {model}: {problem}")
@@ -89,7 +91,7 @@ def check_equal_work(cells: list[Cell], tools: Tools, inputs: Inputs) -> None:
     say("SGD has the same losses over two steps in Swift and PyTorch, to one part in a thousand.")
 
 
-def run_cells(cells: list[Cell], options: argparse.Namespace, tools: Tools, inputs: Inputs, found: dict) -> None:
+def run_cells(cells: list[Cell], options: argparse.Namespace, workers: Workers, inputs: Inputs, found: dict) -> None:
     progress = Progress(cells, options.rounds)
     for cell in cells:
         result = found["cells"].get(cell.key)
@@ -97,12 +99,12 @@ def run_cells(cells: list[Cell], options: argparse.Namespace, tools: Tools, inpu
             for name in cell.contenders:
                 progress.drop(cell, name)
             continue
-        found["cells"][cell.key] = result = rounds.begin(cell, tools)
+        found["cells"][cell.key] = result = rounds.begin(cell, workers.tools)
         for name, entry in result["contenders"].items():
             if entry["status"] != "ok":
                 progress.drop(cell, name)
         for number in range(1, options.rounds + 1):
-            rounds.run_round(cell, result, tools, inputs, lambda contender, outcome: progress.done(
+            rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
                 cell, number, options.rounds, contender, outcome))
             problem = rounds.disagreement(result)
             if problem:
@@ -119,11 +121,10 @@ def run(options: argparse.Namespace) -> None:
     scratch = options.cache.absolute() / "benchmark"
     scratch.mkdir(parents=True, exist_ok=True)
     tools = find_tools(options, scratch)
-    cells = make_plan(options.quick, options.models, options.batches, options.contenders)
+    cells = make_plan(options.quick, options.full, options.models, options.batches, options.contenders)
     inputs = Inputs(scratch / "inputs", SEED)
     say(f"Writing weights and batches to {inputs.folder}...")
     inputs.write(tools.python, [(cell.model, batch) for cell in cells for batch in (16, cell.batch)])
-    check_equal_work(cells, tools, inputs)
     found = results.load(options.output) if options.resume else {"format": results.FORMAT, "cells": {}}
     found |= {
         "command": "bench.py " + " ".join(sys.argv[1:]), "started": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -131,9 +132,14 @@ def run(options: argparse.Namespace) -> None:
         "settings": {"threads": options.threads, "rounds": options.rounds, "seed": SEED, "interval": INTERVAL,
                      "loss_tolerance": rounds.TOLERANCE},
     }
-    if not options.contenders and "calls" not in found:
-        found["calls"] = calls.measure(tools, options.rounds, repetitions=5 if options.quick else 20)
-    run_cells(cells, options, tools, inputs, found)
+    workers = Workers(tools, machine.worker_environment(options.threads))
+    try:
+        check_equal_work(cells, workers, inputs)
+        if not options.contenders and "calls" not in found:
+            found["calls"] = calls.measure(workers, options.rounds, repetitions=5 if options.quick else 20)
+        run_cells(cells, options, workers, inputs, found)
+    finally:
+        workers.close()
     found["minutes"] = round((time.monotonic() - start) / 60, 1)
     results.save(found, options.output)
     print(f"Bars\n{table.as_text(bars.HEADER, bars.bar_rows(found))}\n")

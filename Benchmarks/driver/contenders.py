@@ -2,9 +2,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-PEERS = Path(__file__).resolve().parents[1] / "peers" / "worker.py"
-
-
 @dataclass(frozen=True)
 class Contender:
     name: str
@@ -20,14 +17,12 @@ class Contender:
     def is_sgd(self) -> bool:
         return self.worker_name == "sgd"
 
-    def command(self, tools: "Tools", model: str, inputs: Path, weights: Path | None, shape: "Shape") -> list[str]:
-        program = [str(tools.swift_worker)] if self.program == "swift" else [str(tools.python), str(PEERS)]
-        words = program + [
-            "steps", "--contender", self.worker_name, "--model", model, "--inputs", str(inputs), "--warm-up",
-            str(shape.warm_up), "--steps", str(shape.steps), "--interval", str(shape.interval), "--slice",
-            str(shape.slice), "--threads", str(tools.threads)]
-        if weights:
-            words += ["--weights", str(weights)]
+    def arguments(self, tools: "Tools", model: str, inputs: Path, weights: Path, shape: "Shape") -> list[str]:
+        """For the worker of its program."""
+        words = [
+            "steps", "--contender", self.worker_name, "--model", model, "--inputs", str(inputs), "--weights",
+            str(weights), "--warm-up", str(shape.warm_up), "--steps", str(shape.steps), "--interval",
+            str(shape.interval), "--slice", str(shape.slice), "--threads", str(tools.threads)]
         if self.tuned:
             words.append("--tuned")
         if self.worker_name == "kfac-pytorch" and tools.kfac_source:

@@ -34,6 +34,14 @@ def describe(tools: Tools) -> dict:
     }
 
 
+def worker_environment(threads: int) -> dict[str, str]:
+    """The same for all workers; nothing from outside changes allocator or threads."""
+    prefixes = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "MALLOC_", "FOP_ALLOCATOR", "LD_PRELOAD", "PYTHON")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
+    # numpy's own threads are not used, and would stand in the way of a fork.
+    return kept | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
 def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -8,11 +8,13 @@ INTERVAL = 10
 """Steps from one update of curvature and inverses to the next, for all that have any."""
 
 ALL = tuple(CONTENDERS)
+CORE = ("swift-sgd", "swift-kfac", "swift-fop-2", "wheel-fop-2", "torch-sgd", "torch-sgd-tuned", "asdl-empirical", "soap")
+"""Those that the bars compare, and one peer more: where a round of all would take minutes."""
 SLICED = ("swift-sgd", "swift-fop-2", "torch-sgd", "torch-sgd-tuned")
 
-WHOLE = Shape(warm_up=3, steps=INTERVAL, interval=INTERVAL)
+WHOLE = Shape(warm_up=2, steps=INTERVAL, interval=INTERVAL)
 """A whole interval in each round."""
-ABRIDGED = Shape(warm_up=3, steps=3, interval=3)
+ABRIDGED = Shape(warm_up=2, steps=3, interval=3)
 """Where steps take seconds: a step with curvature and two without, weighted as 1 to 9 afterwards."""
 
 
@@ -45,9 +47,9 @@ DEFAULT = [
     Cell("resnet", 2048),
     Cell("resnet", 512),
     Cell("resnet", 256),
-    Cell("resnet", 8192, ABRIDGED),
-    Cell("vit", 256, ABRIDGED),
-    Cell("resnet18", 64, ABRIDGED),
+    Cell("resnet", 8192, ABRIDGED, CORE),
+    Cell("vit", 256, WHOLE, CORE),
+    Cell("resnet18", 64, ABRIDGED, CORE),
     Cell("plain", 2048, abridged(SLICE), SLICED),
     Cell("plain", 60_000, abridged(SLICE), ("swift-sgd", "swift-fop-2")),
 ]
@@ -55,7 +57,8 @@ QUICK = [Cell("resnet", 64, ABRIDGED)]
 
 
 def make_plan(
-    quick: bool, models: Sequence[str] | None, batches: Sequence[int] | None, contenders: Sequence[str] | None
+    quick: bool, full: bool, models: Sequence[str] | None, batches: Sequence[int] | None,
+    contenders: Sequence[str] | None
 ) -> list[Cell]:
     cells = list(QUICK if quick else DEFAULT)
     if models or batches:
@@ -66,6 +69,8 @@ def make_plan(
             for model in wanted_models
             for batch in (batches or [cell.batch for cell in (QUICK if quick else DEFAULT) if cell.model == model]
                           or [256])]
+    if full:
+        cells = [Cell(cell.model, cell.batch, cell.shape, ALL) if cell.contenders is CORE else cell for cell in cells]
     if contenders:
         cells = [Cell(cell.model, cell.batch, cell.shape, tuple(contenders)) for cell in cells]
     return cells

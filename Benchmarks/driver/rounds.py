@@ -4,7 +4,7 @@ from collections.abc import Callable
 from .contenders import CONTENDERS, Contender, Tools, unavailable
 from .inputs import Inputs
 from .plan import Cell
-from .workers import Outcome, environment, run_worker
+from .workers import Outcome, Workers
 
 TOLERANCE = 1e-3
 """Relative difference that is allowed between the losses of two SGD after two steps."""
@@ -26,24 +26,19 @@ def begin(cell: Cell, tools: Tools) -> dict:
 
 
 def run_round(
-    cell: Cell, result: dict, tools: Tools, inputs: Inputs, report: Callable[[Contender, Outcome], None]
+    cell: Cell, result: dict, workers: Workers, inputs: Inputs, report: Callable[[Contender, Outcome], None]
 ) -> None:
     for name, entry in result["contenders"].items():
         if entry["status"] != "ok":
             continue
         contender = CONTENDERS[name]
-        outcome = run_contender(cell, contender, tools, inputs)
+        outcome = workers.run(contender, contender.arguments(
+            workers.tools, cell.model, inputs.batch(cell.model, cell.batch), inputs.weights(cell.model), cell.shape))
         if outcome.report is None:
             entry |= {"status": "failed", "reason": outcome.reason}
         else:
             entry["rounds"].append(rounded(outcome.report))
         report(contender, outcome)
-
-
-def run_contender(cell: Cell, contender: Contender, tools: Tools, inputs: Inputs) -> Outcome:
-    command = contender.command(
-        tools, cell.model, inputs.batch(cell.model, cell.batch), inputs.weights(cell.model), cell.shape)
-    return run_worker(command, environment(contender, tools))
 
 
 def rounded(report: dict) -> dict:

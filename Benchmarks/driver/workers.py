@@ -1,14 +1,14 @@
 """Starts one worker process and reads what it reports."""
 import json
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .contenders import Contender, Tools
+from .peer_server import PeerServer, TookTooLong
 
 TIME_LIMIT = 900
 """Seconds after which a worker is stopped."""
@@ -21,41 +21,46 @@ class Outcome:
     seconds: float
 
 
-def environment(contender: Contender, tools: Tools) -> dict[str, str]:
-    """The same for all; nothing from outside changes allocator or threads."""
-    kept = {key: value for key, value in os.environ.items()
-            if not key.startswith(("OMP_", "GOMP_", "KMP_", "MKL_", "MALLOC_", "FOP_ALLOCATOR", "LD_PRELOAD"))}
-    kept |= {"OMP_NUM_THREADS": str(tools.threads), "CUDA_VISIBLE_DEVICES": ""}
-    if contender.name == "wheel-fop-2":
-        kept["PYTHONPATH"] = str(tools.wheel)
-    return kept
+class Workers:
+    """Swift workers are started as they are; Python ones are forked by a server that has PyTorch imported."""
 
+    def __init__(self, tools: Tools, environment: Mapping[str, str]):
+        self.tools = tools
+        self.environment = dict(environment)
+        self.server = PeerServer(tools.python, self.environment)
 
-def run_worker(command: Sequence[str], environment: dict[str, str]) -> Outcome:
-    start = time.monotonic()
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, errors="replace", env=environment)
-    except OSError as error:
-        return Outcome(None, f"{command[0]} does not start: {error.strerror}", 0.0)
-    prefer_as_victim(process.pid)
-    try:
-        output, errors = process.communicate(timeout=TIME_LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return Outcome(None, f"took more than {TIME_LIMIT} s and was stopped", time.monotonic() - start)
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
-    seconds = time.monotonic() - start
-    if process.returncode != 0:
-        return Outcome(None, reason(process.returncode, errors), seconds)
-    try:
-        return Outcome(json.loads(output.splitlines()[-1]), None, seconds)
-    except (IndexError, ValueError):
-        return Outcome(None, f"printed no report but {output[-200:]!r}", seconds)
+    def run(self, contender: Contender, arguments: Sequence[str]) -> Outcome:
+        start = time.monotonic()
+        try:
+            if contender.program == "swift":
+                code, output, errors = self.run_swift(arguments)
+            else:
+                path = [str(self.tools.wheel)] if contender.name == "wheel-fop-2" else []
+                code, output, errors = self.server.run(arguments, path, TIME_LIMIT)
+        except (TookTooLong, subprocess.TimeoutExpired):
+            return Outcome(None, f"took more than {TIME_LIMIT} s and was stopped", time.monotonic() - start)
+        seconds = time.monotonic() - start
+        if code != 0:
+            return Outcome(None, reason(code, errors), seconds)
+        try:
+            return Outcome(json.loads(output.splitlines()[-1]), None, seconds)
+        except (IndexError, ValueError):
+            return Outcome(None, f"printed no report but {output[-200:]!r}", seconds)
+
+    def run_swift(self, arguments: Sequence[str]) -> tuple[int, str, str]:
+        process = subprocess.Popen([str(self.tools.swift_worker), *arguments], stdin=subprocess.DEVNULL, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
+        prefer_as_victim(process.pid)
+        try:
+            output, errors = process.communicate(timeout=TIME_LIMIT)
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        return process.returncode, output, errors
+
+    def close(self) -> None:
+        self.server.close()
 
 
 def prefer_as_victim(pid: int) -> None:

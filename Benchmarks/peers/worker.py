@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One contender of the benchmark in a process of its own. Prints one line of JSON; the driver starts it and reads it."""
+"""One contender of the benchmark in a process of its own. Prints one line of JSON; server.py starts it."""
 import argparse
 import json
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     steps = commands.add_parser("steps", help="time training steps of one contender on one batch")
@@ -19,7 +19,7 @@ def parse_arguments() -> argparse.Namespace:
     steps.add_argument("--model", required=True)
     steps.add_argument("--inputs", required=True, help="safetensors with the batch: images and labels")
     steps.add_argument("--weights", required=True, help="safetensors with the initial weights")
-    steps.add_argument("--warm-up", type=int, default=3)
+    steps.add_argument("--warm-up", type=int, default=2)
     steps.add_argument("--steps", type=int, default=10)
     steps.add_argument("--interval", type=int, default=10)
     steps.add_argument("--slice", type=int, default=0)
@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     calls = commands.add_parser("calls", help="time products of two 2 x 2 matrices while autograd records")
     calls.add_argument("--repetitions", type=int, default=20)
     calls.add_argument("--calls", type=int, default=5000)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def run_steps(options: argparse.Namespace) -> dict:
@@ -90,8 +90,8 @@ def run_calls(options: argparse.Namespace) -> dict:
     return {"microseconds": results, "threads": 1, "libtorch": torch.__version__}
 
 
-def main() -> None:
-    options = parse_arguments()
+def main(words: list[str]) -> None:
+    options = parse_arguments(words)
     try:
         report = {"steps": run_steps, "calls": run_calls}[options.command](options)
     except Exception as error:  # whatever a peer throws is its reason
@@ -101,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

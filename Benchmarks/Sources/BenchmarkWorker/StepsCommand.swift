@@ -15,8 +15,8 @@ struct StepsCommand: ParsableCommand {
     var inputs: String
     @Option(help: "A safetensors file with the initial weights; without one they are drawn from seed 0.")
     var weights: String?
-    @Option(help: "Steps that are not timed, 3 or more: caches fill, buffers are made.")
-    var warmUp = 3
+    @Option(help: "Steps that are not timed, 1 or more: caches fill, buffers are made.")
+    var warmUp = 2
     @Option(help: "Steps that are timed: a whole number of intervals.")
     var steps = 10
     @Option(help: "Steps from one update of curvature and inverses to the next.")
@@ -32,7 +32,7 @@ struct StepsCommand: ParsableCommand {
 
     func validate() throws {
         for (name, value, least) in [
-            ("warm-up", warmUp, 3), ("steps", steps, 1), ("interval", interval, 1), ("slice", slice, 0),
+            ("warm-up", warmUp, 1), ("steps", steps, 1), ("interval", interval, 1), ("slice", slice, 0),
             ("threads", threads, 1), ("width", width, 1), ("depth", depth, 1),
         ] where value < least {
             throw ValidationError("--\(name) is \(value): use a whole number of \(least) or more")

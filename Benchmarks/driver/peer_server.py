@@ -1,0 +1,66 @@
+"""The process that has PyTorch imported and forks the Python workers (peers/server.py)."""
+import json
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .failure import BenchmarkError
+
+PROGRAM = Path(__file__).resolve().parents[1] / "peers" / "server.py"
+
+
+class TookTooLong(Exception):
+    """A worker did not end in time; it has been stopped."""
+
+
+class PeerServer:
+    def __init__(self, python: Path, environment: Mapping[str, str]):
+        self.scratch = tempfile.TemporaryDirectory(prefix="fop-benchmark-")
+        self.errors = Path(self.scratch.name) / "server-errors"
+        with open(self.errors, "w") as errors:
+            self.process = subprocess.Popen([str(python), str(PROGRAM)], stdin=subprocess.PIPE, text=True,
+                                            stdout=subprocess.PIPE, stderr=errors, env=dict(environment))
+
+    def run(self, arguments: Sequence[str], path: Sequence[str], time_limit: float) -> tuple[int, str, str]:
+        """Runs one worker. Returns exit code, output and errors."""
+        output, errors = (Path(self.scratch.name) / name for name in ("output", "errors"))
+        job = {"arguments": list(arguments), "path": list(path), "output": str(output), "errors": str(errors)}
+        try:
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.fail()
+        pid = self.answer()["pid"]
+        try:
+            if not self.has_answer(time_limit):
+                raise TookTooLong
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            self.answer()
+            raise
+        return self.answer()["code"], output.read_text(errors="replace"), errors.read_text(errors="replace")
+
+    def has_answer(self, seconds: float) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
+    def answer(self) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            self.fail()
+        return json.loads(line)
+
+    def fail(self) -> None:
+        words = self.errors.read_text().strip().splitlines()
+        raise BenchmarkError(f"the Python workers' server ended: {words[-1] if words else 'without a word'}")
+
+    def close(self) -> None:
+        """It ends when there are no more jobs."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.scratch.cleanup()
