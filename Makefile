@@ -23,14 +23,14 @@ export FOP_CACHE := $(CACHE)
 export FOP_DATA := $(DATA_DIR)
 export FOP_TEST_PYTHON := $(CACHE)/venv/bin/python
 # Tests use small tensors: with more threads they spend their time waiting for each other.
-test-examples test-package: export OMP_NUM_THREADS = 1
+test-examples test-package test-python test-wheel-matrix: export OMP_NUM_THREADS = 1
 
 SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed and there is no $(PYTHON) on the PATH." >&2; exit 1; }; \
 	$(PYTHON) -B Scripts/setup.py --cache "$(CACHE)" $(if $(DATA),--data "$(DATA_DIR)") tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package reference-venv fixtures compare figures bench bench-figures clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures bench bench-figures clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,7 @@ help: ## List the targets
 run: ## The main job: set up, build, train a residual network on Fashion-MNIST with FOP
 	@Scripts/run-main-job.sh "$(THIS_MAKE)" .build/release/fop train $(RUN_ARGS) --data "$(DATA_DIR)" --output "$(OUTPUT)" $(ARGS)
 
-test: test-scripts test-examples test-package ## Fetch what the tests need, build and run them all
+test: test-scripts test-examples test-package test-python ## Fetch what the tests need, build and run them all
 
 build: ## Build the fop command in release mode (.build/release/fop)
 	@$(SETUP) libtorch packages
@@ -74,6 +74,26 @@ test-package: ## Build and run the Swift tests (TEST_CONFIGURATION=debug|release
 	swift build --build-tests -c $(TEST_CONFIGURATION) $(TEST_FLAGS) $(SWIFT_FLAGS)
 	swift test --skip-build -c $(TEST_CONFIGURATION) $(TEST_FLAGS) $(SWIFT_FLAGS) $(ARGS)
 
+# The Swift runtime goes into the library, and torch is loaded before it: it has no run path. Of what it contains, only its
+# own entry points are seen from outside.
+WHEEL_BUILD := --scratch-path .build/wheel -Xswiftc -static-stdlib -Xswiftc -no-toolchain-stdlib-rpath \
+    -Xlinker --exclude-libs=ALL -Xlinker --gc-sections
+
+wheel: ## Build the pip wheel fop-optimizer into dist/
+	@$(SETUP) libtorch packages
+	swift build -c release --product FOPExports $(WHEEL_BUILD)
+	@rm -rf dist
+	@$(PYTHON) -B Scripts/build_wheel.py dist
+
+test-python: wheel ## Install the wheel into an environment with PyTorch and pass its tests (2.6 GB download, once)
+	@$(SETUP) python-test-venv
+	@Scripts/test-python.sh "$(CACHE)/python-test-venv/bin/python" $(ARGS)
+
+test-wheel-matrix: wheel ## The same with the oldest and the newest torch that the wheel claims
+	@$(SETUP) python-test-venv python-test-venv-oldest
+	@Scripts/test-python.sh "$(CACHE)/python-test-venv-oldest/bin/python" $(ARGS)
+	@Scripts/test-python.sh "$(CACHE)/python-test-venv/bin/python" $(ARGS)
+
 reference-venv: ## Make the Python environment with all of PyTorch (3 GB download)
 	@$(SETUP) reference-venv
 
@@ -96,7 +116,7 @@ bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about h
 	@$(PYTHON) -B Benchmarks/bench.py --cache "$(CACHE)" $(ARGS)
 
 clean: ## Remove what was built
-	rm -rf .build Examples/*/.build Benchmarks/.build
+	rm -rf .build Examples/*/.build Benchmarks/.build dist
 
 distclean: clean ## Remove what was built and what was fetched (not runs/)
-	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv figures-venv downloads tmp logs lock || true
+	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv figures-venv python-test-venv python-test-venv-oldest downloads tmp logs lock || true

@@ -10,6 +10,8 @@ let package = Package(
         .library(name: "Torch", targets: ["Torch"]),
         .library(name: "Datasets", targets: ["Datasets"]),
         .library(name: "Models", targets: ["Models"]),
+        // What the pip wheel loads: torch.ops.fop.*, on the stable ABI alone (`make wheel`).
+        .library(name: "FOPExports", type: .dynamic, targets: ["FOPExports"]),
         .executable(name: "fop", targets: ["fop"]),
     ],
     dependencies: [
@@ -25,6 +27,10 @@ let package = Package(
         .target(name: "TorchCore", dependencies: ["CTorch"]),
         // The optimizer's mathematics, over TorchCore alone.
         .target(name: "FOPCore", dependencies: ["TorchCore"]),
+        // FOPCore as operators of the dispatcher, registered when the library is loaded. The C part is what Swift cannot do:
+        // run at load time, have one function per operator, and raise torch's own errors.
+        .target(name: "CFOPExports"),
+        .target(name: "FOPExports", dependencies: ["FOPCore", "TorchCore", "CTorch", "CFOPExports"]),
         // Autograd, generators, layers, losses, checkpoints.
         .target(name: "Torch", dependencies: ["TorchCore", "CTorchShim"]),
         // The optimizers for models made of Torch layers.

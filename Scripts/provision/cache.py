@@ -17,6 +17,8 @@ class Cache:
         self.test_venv = root / "venv"
         self.reference_venv = root / "reference-venv"
         self.figures_venv = root / "figures-venv"
+        self.python_test_venv = root / "python-test-venv"
+        self.oldest_python_test_venv = root / "python-test-venv-oldest"
         self.downloads = root / "downloads"
         """Whole wheels, until they are unpacked."""
         self.temporary = root / "tmp"

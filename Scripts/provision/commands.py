@@ -10,6 +10,8 @@ from .console import SetupError
 from .pip_client import PinFile
 
 PACKAGE = Path(__file__).resolve().parents[2]
+# The oldest that the wheel claims to run on (Python/pyproject.toml).
+OLDEST_TORCH = "2.10.0"
 
 
 def run(arguments: list[str]) -> int:
@@ -83,6 +85,18 @@ def set_up_figures_venv(cache: Cache, options: argparse.Namespace) -> None:
     venvs.ensure(cache, cache.figures_venv, PinFile.read(options.pins / "figures-requirements.txt"), purpose="figures")
 
 
+def set_up_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:
+    torch = PinFile.read(options.pins / "libtorch-requirements.txt").version("torch")
+    venvs.ensure(cache, cache.python_test_venv, PinFile.read(options.pins / "python-test-requirements.txt"),
+                 purpose="the wheel's tests", extra=[f"torch=={torch}"])
+
+
+def set_up_oldest_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:
+    venvs.ensure(cache, cache.oldest_python_test_venv,
+                 PinFile.read(options.pins / "python-test-requirements.txt"),
+                 purpose=f"the wheel's tests with torch {OLDEST_TORCH}", extra=[f"torch=={OLDEST_TORCH}"])
+
+
 PARTS = {
     "tools": set_up_tools,
     "libtorch": set_up_libtorch,
@@ -92,4 +106,6 @@ PARTS = {
     "test-venv": set_up_test_venv,
     "reference-venv": set_up_reference_venv,
     "figures-venv": set_up_figures_venv,
+    "python-test-venv": set_up_python_test_venv,
+    "python-test-venv-oldest": set_up_oldest_python_test_venv,
 }

@@ -16,6 +16,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// What the loss of the records is multiplied with, for low-precision types: divided out of the gradients, and its
     /// square out of the curvature. The same for all micro-batches of a step.
     public var lossScale = 1.0
+    /// The same for ``PassKind/curvature(countsExamples:)`` passes, where it is another.
+    public var curvaturePassScale: Double?
     /// Whether the gradient noise scale is measured: two more inner products per layer.
     public var measuresNoise = false
 
@@ -35,9 +37,11 @@ public final class FisherPreconditioner: LayerRecordSink {
     ///   - blocks: one per layer.
     ///   - reduction: how the inputs of a step are combined over processes. With several of them they are the
     ///     sub-batches, whatever the configuration says.
+    ///   - totalsFollow: whether somebody else computes the gradients and hands them to ``complete(_:block:)``. A record
+    ///     then costs no more than the gradients of all sub-batches but one.
     public init(
         blocks: [any FisherBlock], configuration: CurvatureConfiguration,
-        reduction: any ProcessReduction = SingleProcess()
+        reduction: any ProcessReduction = SingleProcess(), totalsFollow: Bool = false
     ) {
         var configuration = configuration
         if reduction.processes > 1 { configuration.split = .process }
@@ -45,7 +49,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.configuration = configuration
         self.reduction = reduction
         damping = configuration.damping
-        gathering = Gathering(blocks: blocks, configuration: configuration)
+        gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
     }
 
     /// Puts other blocks in the place of these, between steps: when it changes what trains. Blocks that stay keep their
@@ -77,6 +81,15 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     public func record(_ record: LayerRecord, block index: Int) { gathering.record(record, block: index) }
 
+    /// Takes in the gradients of a block's parameters, in their own shapes, over all examples of a micro-batch, after
+    /// the records of which they are the sum. Only where totals follow.
+    public func complete(_ gradients: [Tensor], block index: Int) {
+        gathering.complete(blocks[index].pack(gradients).toFactorPrecision(), block: index)
+    }
+
+    /// Whether statistics are gathered in this step.
+    public var isFactorStep: Bool { gathering.isFactorStep }
+
     /// Whether anything was gathered since the last step.
     public var hasGathered: Bool { gathering.hasGradients }
 
@@ -92,19 +105,26 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// Lets go of what was gathered since the last step.
     public func discard() { gathering.discard() }
 
+    /// Lets go of what was gathered for one block.
+    public func discard(block index: Int) { gathering.discard(block: index) }
+
     // MARK: The step
 
     /// The direction of each block's parameters, before learning rate and momentum (equation 18), or nil for blocks
     /// that nothing passed through. Lets go of what was gathered.
     /// - Parameters:
     ///   - learningRates: one per block: they enter the trust region only.
+    ///   - gradients: what the mean gradients of the blocks' parameters have become since they were gathered (unscaled,
+    ///     clipped, averaged over processes); blocks without any, or without a total, lose what they gathered. Nil: they
+    ///     are what was gathered.
     ///   - othersFinite: whether the loss and the gradients of parameters outside the blocks are finite (a truth value).
     /// - Returns: the directions, and whether everything was finite. Where it was not, the curvature is as it was and
     ///   the directions mean nothing.
     public func directions(
-        learningRates: [Double], othersFinite: Tensor? = nil
+        learningRates: [Double], gradients current: [[Tensor]?]? = nil, othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
-        let input = combinedInput(othersFinite)
+        if let current { dropUnusable(current) }
+        let input = combinedInput(current, othersFinite)
         let active = blocks.indices.filter { !input.gradients[$0].isEmpty }
         let gradients = active.map { input.gradients[$0] }
         let isFinite = input.isFinite
@@ -138,14 +158,17 @@ public final class FisherPreconditioner: LayerRecordSink {
             learningRates: [Double](repeating: learningRate, count: blocks.count), othersFinite: othersFinite)
     }
 
+    private func dropUnusable(_ current: [[Tensor]?]) {
+        for index in blocks.indices where current[index] == nil || !gathering.gradients[index].isComplete {
+            gathering.discard(block: index)
+        }
+    }
+
     /// Stage 1: the mean gradients of every block's sub-batches (equation 3's inputs) and the new statistics, of all
     /// processes.
-    private func combinedInput(_ othersFinite: Tensor?) -> StepInput {
+    private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
         var local = StepInput(
-            gradients: gathering.gradients.map { gathered in
-                gathered.isEmpty
-                    ? [] : gathered.subBatchMeans(reduction: configuration.lossReduction, lossScale: lossScale)
-            },
+            gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) },
             statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true), examples: gathering.batchSize)
         local.isFinite = allFinite(local, others: othersFinite)
         return reduction.combine(
@@ -153,9 +176,22 @@ public final class FisherPreconditioner: LayerRecordSink {
             needsDifference: configuration.beta != .zero)
     }
 
+    private func subBatchGradients(_ index: Int, _ current: [Tensor]?) -> [Tensor] {
+        let gathered = gathering.gradients[index]
+        guard !gathered.isEmpty else { return [] }
+        guard let current else {
+            return gathered.subBatchMeans(reduction: configuration.lossReduction, lossScale: lossScale)
+        }
+        let total = blocks[index].pack(current).toFactorPrecision()
+        return gathered.subBatchMeans(
+            about: configuration.lossReduction == .mean ? total : total * (1 / Double(gathered.examples)))
+    }
+
     private func newStatistics(_ index: Int) -> [Tensor] {
         guard !gathering.gradients[index].isEmpty else { return [] }
-        return blocks[index].takeStatistics(gradientScale: gathering.gradientScale(index) / lossScale)
+        let scale = gathering.gradientScale(
+            index, lossScale: lossScale, curvaturePassScale: curvaturePassScale ?? lossScale)
+        return blocks[index].takeStatistics(gradientScale: scale)
     }
 
     private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {

@@ -14,6 +14,8 @@ struct GatheredGradients {
     private let split: SubBatchSplit
     private var portions: [Portion] = []
     private var lastMicroBatch: Int?
+    /// A micro-batch whose last part is what its total leaves: the sums of the others.
+    private var unfinished: (portion: Portion, microBatch: Int)?
 
     /// - Parameter parts: how many sub-batches there are to be.
     init(parts: Int, split: SubBatchSplit) {
@@ -57,6 +59,38 @@ struct GatheredGradients {
         }
     }
 
+    // MARK: Micro-batches whose total comes from elsewhere
+
+    /// The same as ``add(_:examples:microBatch:)`` without the sum of the last part, which follows from the total.
+    mutating func begin(_ sums: [Tensor], examples: [Int], microBatch id: Int) {
+        guard var open = unfinished, open.microBatch == id else {
+            unfinished = (Portion(examples: examples, sums: sums), id)
+            return
+        }
+        // A layer that is called twice in one pass sees the same examples twice.
+        for (part, sum) in sums.enumerated() {
+            if part < open.portion.sums.count {
+                open.portion.sums[part] = open.portion.sums[part] + sum
+            } else {
+                open.portion.sums.append(sum)
+                open.portion.examples.append(examples[part + 1])
+            }
+        }
+        unfinished = open
+    }
+
+    /// Ends what ``begin(_:examples:microBatch:)`` began.
+    mutating func complete(total: Tensor) {
+        guard let (portion, id) = unfinished else { return }
+        unfinished = nil
+        // A copy: the total's memory is its owner's, who goes on adding to it.
+        let last = portion.sums.isEmpty ? total.cloned() : portion.sums.reduce(total) { $0 - $1 }
+        add(portion.sums + [last], examples: portion.examples, microBatch: id)
+    }
+
+    /// Whether every micro-batch that began was completed.
+    var isComplete: Bool { unfinished == nil }
+
     /// The sum over everything gathered, as back-propagation gave it.
     var total: Tensor? {
         let sums = portions.flatMap(\.sums)
@@ -73,14 +107,27 @@ struct GatheredGradients {
     /// - Parameter lossScale: what the loss was multiplied with.
     func subBatchMeans(reduction: LossReduction, lossScale: Double) -> [Tensor] {
         let total = reduction == .mean ? Double(examples) : 1
-        func mean(_ sums: [Tensor], _ examples: Int) -> Tensor {
-            sums.dropFirst().reduce(sums[0]) { $0 + $1 } * (total / (Double(examples) * lossScale))
-        }
-        if split == .process { return [mean(portions.flatMap(\.sums), examples)] }
-        if portions.count == 1 { return zip(portions[0].sums, portions[0].examples).map { mean([$0], $1) } }
+        return subBatches.map { $0.sum * (total / (Double($0.examples) * lossScale)) }
+    }
+
+    /// The same about another mean: what has become of the gradient since it was gathered (unscaled, clipped, averaged
+    /// over processes). The sub-batches' deviations from their mean keep their proportion to its norm.
+    func subBatchMeans(about mean: Tensor) -> [Tensor] {
+        let parts = subBatches
+        guard parts.count > 1 else { return [mean] }
+        let count = Double(examples)
+        let gathered = parts.dropFirst().reduce(parts[0].sum) { $0 + $1.sum } * (1 / count)
+        let ratio = relativeQuotient(mean.norm(), gathered.norm(), terms: [gathered.norm()])
+        return parts.map { mean + ($0.sum * (1 / Double($0.examples)) - gathered) * ratio }
+    }
+
+    private var subBatches: [(sum: Tensor, examples: Int)] {
+        func sum(_ sums: [Tensor]) -> Tensor { sums.dropFirst().reduce(sums[0]) { $0 + $1 } }
+        if split == .process { return [(sum(portions.flatMap(\.sums)), examples)] }
+        if portions.count == 1 { return zip(portions[0].sums, portions[0].examples).map { ($0, $1) } }
         return subBatchRanges(portions.count, parts: min(parts, portions.count)).map { range in
             let members = portions[range]
-            return mean(members.flatMap(\.sums), members.reduce(0) { $0 + $1.total })
+            return (sum(members.flatMap(\.sums)), members.reduce(0) { $0 + $1.total })
         }
     }
 }

@@ -6,6 +6,8 @@ final class Gathering {
     /// Assign other ones between steps only.
     var blocks: [any FisherBlock] { didSet { forget() } }
     private let configuration: CurvatureConfiguration
+    /// Whether records only tell the sub-batches apart, and each block's total is handed in.
+    private let totalsFollow: Bool
 
     /// By block.
     private(set) var gradients: [GatheredGradients] = []
@@ -21,9 +23,10 @@ final class Gathering {
     /// Whether a curvature pass brought statistics, by block.
     private var hasDrawnStatistics: [Bool] = []
 
-    init(blocks: [any FisherBlock], configuration: CurvatureConfiguration) {
+    init(blocks: [any FisherBlock], configuration: CurvatureConfiguration, totalsFollow: Bool) {
         self.blocks = blocks
         self.configuration = configuration
+        self.totalsFollow = totalsFollow
         forget()
     }
 
@@ -52,11 +55,18 @@ final class Gathering {
 
     private func addGradients(_ record: LayerRecord, _ index: Int) {
         let ranges = gradients[index].ranges(examples: record.examples, microBatch: microBatch)
-        let sums = ranges.map { range in
+        let sums = ranges.dropLast(totalsFollow ? 1 : 0).map { range in
             blocks[index].gradient(ranges.count == 1 ? record : record.examples(range))
         }
-        gradients[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
+        if totalsFollow {
+            gradients[index].begin(sums, examples: ranges.map(\.count), microBatch: microBatch)
+        } else {
+            gradients[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
+        }
     }
+
+    /// Hands in the total of a block's micro-batch, as V.
+    func complete(_ total: Tensor, block index: Int) { gradients[index].complete(total: total) }
 
     private func addStatistics(_ record: LayerRecord, _ index: Int, countsExamples: Bool) {
         let sample = record.thinned(to: factorExamples(record, blocks[index]))
@@ -75,9 +85,12 @@ final class Gathering {
     }
 
     /// What makes the derivatives that a block's statistics are made of those of each example's own loss.
-    func gradientScale(_ index: Int) -> Double {
-        let isMean = configuration.lossReduction == .mean && !hasDrawnStatistics[index]
-        return isMean ? Double(gradients[index].examples) : 1
+    /// - Parameters:
+    ///   - lossScale: what the loss was multiplied with.
+    ///   - curvaturePassScale: what the curvature passes were.
+    func gradientScale(_ index: Int, lossScale: Double, curvaturePassScale: Double) -> Double {
+        if hasDrawnStatistics[index] { return 1 / curvaturePassScale }
+        return (configuration.lossReduction == .mean ? Double(gradients[index].examples) : 1) / lossScale
     }
 
     private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
@@ -109,12 +122,24 @@ final class Gathering {
 
     /// Lets go of the gradients; the blocks' statistics have been taken.
     func forget() {
-        gradients = blocks.map { _ in
-            GatheredGradients(parts: configuration.subBatches, split: configuration.split)
-        }
+        gradients = blocks.map { _ in noGradients }
         statisticsPass = blocks.map { _ in nil }
         hasDrawnStatistics = blocks.map { _ in false }
         microBatch = -1
+    }
+
+    private var noGradients: GatheredGradients {
+        // Without a correction the totals say everything.
+        let parts = totalsFollow && configuration.beta == .zero ? 1 : configuration.subBatches
+        return GatheredGradients(parts: parts, split: configuration.split)
+    }
+
+    /// Lets go of everything that was gathered for one block.
+    func discard(block index: Int) {
+        gradients[index] = noGradients
+        statisticsPass[index] = nil
+        hasDrawnStatistics[index] = false
+        _ = blocks[index].takeStatistics(gradientScale: 1)
     }
 
     /// Lets go of everything.

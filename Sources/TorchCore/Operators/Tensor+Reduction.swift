@@ -13,6 +13,7 @@ private enum Op {
     static let cumulativeSum = Operator("aten::cumsum")
     static let product = Operator("aten::prod")
     static let variance = Operator("aten::var", "dim")
+    static let varianceAndMean = Operator("aten::var_mean", "dim")
     static let deviation = Operator("aten::std", "dim")
     static let norm = Operator("aten::linalg_norm")
     static let trace = Operator("aten::trace")
@@ -144,6 +145,18 @@ extension Tensor {
         file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         spread(Op.variance, dimensions, unbiased, keepingDimensions, file, line)
+    }
+
+    /// The variance, divided by the count, and the mean over some dimensions, in one pass.
+    public func varianceAndMean(
+        _ dimensions: [Int], keepingDimensions: Bool = false, file: StaticString = #fileID, line: UInt = #line
+    ) -> (variance: Tensor, mean: Tensor) {
+        call2(Op.varianceAndMean, file: file, line: line) {
+            $0.push(self)
+            $0.push(dimensions as [Int]?)
+            $0.push(false)
+            $0.push(keepingDimensions)
+        }
     }
 
     /// The standard deviation over some dimensions, or all.

@@ -43,6 +43,19 @@ import Glibc
         return UInt64(UInt(bitPattern: pointer))
     }
 
+    private typealias DeleteValue = @convention(c) (UnsafeMutablePointer<UInt64>?) -> Int32
+    private static let deleteValue = symbol("torch_delete_stable_ivalue", as: DeleteValue.self)
+
+    /// The value of an optional argument of a kernel of ours, whose memory is freed; nil for None.
+    static func takeOptional(_ value: UInt64) -> UInt64? {
+        guard let pointer = UnsafeMutablePointer<UInt64>(bitPattern: UInt(value)) else { return nil }
+        defer {
+            // Before 2.13 it was made with operator new, which is malloc() in libstdc++.
+            if let deleteValue { ensure(deleteValue(pointer), "torch_delete_stable_ivalue") } else { free(pointer) }
+        }
+        return pointer.pointee
+    }
+
     private typealias CopyHandle = @convention(c) (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>) -> Int32
     private static let newGenerator = symbol("torch_new_generator_handle", as: CopyHandle.self)
 

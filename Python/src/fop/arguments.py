@@ -1,0 +1,48 @@
+"""The options of the optimizer: what is legal, and the engine's notation for them. The engine checks its own."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+Interval = int | Literal["auto"] | Callable[[int], int]
+
+
+def interval_text(name: str, interval: Interval) -> str:
+    """The engine's notation of an interval."""
+    if callable(interval):
+        return "function"
+    if interval == "auto" or (isinstance(interval, int) and not isinstance(interval, bool)):
+        return str(interval)
+    raise ValueError(f"{name} is {interval!r}: use 'auto', a whole number of 1 or more, or a function of the step")
+
+
+def interval_now(interval: Interval, step: int) -> int:
+    """What a function says for a step; the engine knows the others itself."""
+    return max(1, int(interval(step))) if callable(interval) else 1
+
+
+def number_text(name: str, value: Any, *words: str) -> str:
+    """The engine's notation of a number or one of some words."""
+    if isinstance(value, str):
+        if value in words:
+            return value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(float(value))
+    legal = " or ".join(["a number", *map(repr, words)])
+    raise ValueError(f"{name} is {value!r}: use {legal}")
+
+
+def check_number(name: str, value: Any, *, below: float = math.inf) -> None:
+    """Raises unless the value is a finite number of 0 or more, and below the bound."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = math.nan
+    if not (0 <= number < below and math.isfinite(number)):
+        bound = "a finite number of 0 or more" if below == math.inf else f"a number from 0 to below {below:g}"
+        raise ValueError(f"{name} is {value!r}: use {bound}")
+
+
+def check_choice(name: str, value: Any, *choices: str) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: use {' or '.join(map(repr, choices))}")

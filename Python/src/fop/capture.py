@@ -1,0 +1,257 @@
+"""Brings what passes through a model's layers to the engine: inputs by forward hooks, output gradients by hooks on the
+outputs, and each backward pass's own weight gradients by hooks on the parameters."""
+
+import contextlib
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .engine import Engine
+from .fisher import drawn_gradient, find_logits
+from .layers import Layer
+from .normalization import fixed_statistics
+
+Statistics = tuple[Tensor, Tensor] | None
+
+
+class Capture:
+    """Hooks on the layers, for as long as this object lives. The layers hold it weakly."""
+
+    def __init__(self, modules: Sequence[nn.Module], layers: Sequence[Layer], engine: Engine,
+                 intervals: Callable[[], tuple[int, int]]):
+        self.layers = layers
+        self.engine = engine
+        self._intervals = intervals
+        self._handles: list[Any] = []
+        self._task = -1
+        """The backward pass under way, or the last one."""
+        self._totals: dict[int, dict[int, Tensor]] = {}
+        """Of the pass under way: what has come of the gradients of layers that were recorded."""
+        self._complete: set[int] = set()
+        """Layers with records and totals since the last step."""
+        self.ever_recorded: set[int] = set()
+        self._distribution: str | None = None
+        self._reduction = "mean"
+        self._edges: list[Any] = []
+        """The outputs of the forward pass under way, for a backward pass from drawn labels."""
+        self._drawing_scale: float | None = None
+        self._has_begun = False
+        own = weakref.ref(self)
+        for index, (module, layer) in enumerate(zip(modules, layers)):
+            self._handles.append(module.register_forward_hook(ForwardHook(own, index), with_kwargs=True))
+            for place, parameter in enumerate(layer.parameters):
+                self._handles.append(parameter.register_hook(ParameterHook(own, index, place)))
+
+    def remove(self) -> None:
+        """Takes the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    __del__ = remove
+
+    # What the hooks call.
+
+    def observe(self, index: int, module: nn.Module, layer_input: Any, output: Any) -> None:
+        """After a layer's forward."""
+        if not (isinstance(output, Tensor) and output.requires_grad and isinstance(layer_input, Tensor)):
+            return
+        layer = self.layers[index]
+        if not layer.trains or not layer.accepts(layer_input):
+            return
+        accumulator = _accumulator(layer.parameters[0])
+        if self._distribution is not None:
+            # The node, as the tensor may be changed in place later.
+            self._edges.append(torch.autograd.graph.get_gradient_edge(output))
+        output.register_hook(
+            OutputHook(weakref.ref(self), index, layer_input.detach(), accumulator, fixed_statistics(module)))
+
+    def record(self, index: int, layer_input: Tensor, output_gradient: Tensor, accumulator: Any,
+               statistics: Statistics) -> None:
+        """When the gradient of a layer's output is known."""
+        if self._drawing_scale is not None:
+            gradient = output_gradient.detach()
+            gradient = (gradient if gradient.dtype == torch.float64 else gradient.float()) / self._drawing_scale
+            with _without_autocast(gradient):
+                self.engine.record(index, layer_input, gradient, *(statistics or ()))
+            return
+        # A pass that leaves no weight gradient behind (torch.autograd.grad with respect to something else) is not
+        # one of the training loop's.
+        if not torch._C._will_engine_execute_node(accumulator):
+            return
+        task = torch._C._current_graph_task_id()
+        if task != self._task:
+            self._begin(task)
+        with _without_autocast(output_gradient):
+            self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))
+        self._totals.setdefault(index, {})
+        self._complete.discard(index)
+
+    def total(self, index: int, place: int, gradient: Tensor) -> None:
+        """When the gradient of a parameter from the pass under way is known, before it is added to `.grad`."""
+        totals = self._totals.get(index)
+        if totals is None or torch._C._current_graph_task_id() != self._task:
+            return
+        totals[place] = gradient.detach()
+        if len(totals) == len(self.layers[index].parameters):
+            del self._totals[index]
+            self.engine.complete(index, [totals[place] for place in range(len(totals))])
+            self._complete.add(index)
+            self.ever_recorded.add(index)
+
+    def _begin(self, task: int) -> None:
+        self._drop_zeroed()
+        for index in self._totals:
+            self.engine.discard(index)
+        self._totals = {}
+        self._task = task
+        if not self._has_begun:
+            self.engine.begin_micro_batch(*self._intervals())
+        self._has_begun = False
+
+    def _drop_zeroed(self) -> None:
+        """Somebody may have zeroed the gradients without this optimizer's `zero_grad`."""
+        for index in [index for index in self._complete if self._lacks_gradient(index)]:
+            self.engine.discard(index)
+            self._complete.discard(index)
+        weights = [self.layers[index].parameters[0].grad for index in self._complete]
+        # The first one that is not zero ends the search.
+        if weights and not any(weight.any() for weight in weights):
+            self.discard()
+
+    def _lacks_gradient(self, index: int) -> bool:
+        return any(parameter.grad is None for parameter in self.layers[index].parameters)
+
+    # Labels drawn from the predictions.
+
+    def draw_from(self, model: nn.Module, distribution: str, reduction: str) -> None:
+        """Has every forward pass of the model followed by a backward pass from drawn labels, when curvature is due."""
+        self._distribution, self._reduction = distribution, reduction
+        self._handles.append(model.register_forward_hook(ForwardHook(weakref.ref(self), None), with_kwargs=True))
+
+    def predicted(self, output: Any) -> None:
+        """After the model's forward."""
+        edges, self._edges = self._edges, []
+        logits = find_logits(output)
+        if logits is None:
+            raise ValueError(f"fisher='mc' needs logits and the model returned {type(output).__name__}: return a tensor, "
+                             "or something with .logits, or use fisher='empirical'")
+        if not (logits.requires_grad and edges):
+            return
+        if self._has_begun and not self._complete:
+            # The last forward pass was not followed by a backward pass.
+            self.discard()
+        wants_draws = self.engine.begin_micro_batch(*self._intervals())
+        self._has_begun = True
+        if not wants_draws:
+            return
+        # The examples' own derivatives pass through the layers, which float16 can hold; the mean over the batch, 1 / N,
+        # is made of them afterwards.
+        self._drawing_scale = float(logits.shape[0]) if self._reduction == "mean" else 1.0
+        self.engine.begin_pass(True)
+        try:
+            drawn = drawn_gradient(logits, self._distribution or "", self._reduction)
+            torch.autograd.grad([logits], edges, drawn, retain_graph=True, allow_unused=True)
+        finally:
+            self._drawing_scale = None
+            self.engine.begin_pass(False)
+
+    # What the optimizer calls.
+
+    @property
+    def usable(self) -> list[int]:
+        """The layers whose record since the last step is whole, and whose gradients are still there."""
+        return sorted(index for index in self._complete - set(self._totals) if not self._lacks_gradient(index))
+
+    def discard(self) -> None:
+        """Lets go of what was gathered since the last step."""
+        self.engine.discard()
+        self.forget()
+
+    def forget(self) -> None:
+        """After a step, which has used up what the engine gathered."""
+        self._totals = {}
+        self._complete = set()
+        self._task = -1
+        self._has_begun = False
+
+
+def _accumulator(parameter: nn.Parameter) -> Any:
+    """The node of the graph that adds to the parameter's gradient. Asked for each time: it changes with `.to()`."""
+    return parameter.view_as(parameter).grad_fn.next_functions[0][0]
+
+
+def _without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
+    kind = tensor.device.type
+    if torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return contextlib.nullcontext()
+
+
+class ForwardHook:
+    """Copies and saved models get a hook that does nothing, and needs no fop to be loaded."""
+
+    def __init__(self, capture: "weakref.ref[Capture]", index: int | None):
+        self._capture = capture
+        self._index = index
+        """Of the layer; None for the model itself."""
+
+    def __call__(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
+        capture = self._capture()
+        if capture is not None and torch.is_grad_enabled():
+            if self._index is None:
+                return capture.predicted(output)
+            layer_input = arguments[0] if arguments else keywords.get("input")
+            capture.observe(self._index, module, layer_input, output)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A function of the standard library that takes anything and returns None.
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return contextlib.nullcontext().__exit__
+
+
+class OutputHook:
+    """Waits in the graph for the gradient of one call's output."""
+
+    __slots__ = ("_capture", "_index", "_input", "_version", "_accumulator", "_statistics")
+
+    def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: Tensor, accumulator: Any,
+                 statistics: Statistics):
+        self._capture = capture
+        self._index = index
+        self._input: Tensor | None = layer_input
+        self._version = layer_input._version
+        self._accumulator = accumulator
+        self._statistics = statistics
+
+    def __call__(self, gradient: Tensor) -> None:
+        capture, layer_input = self._capture(), self._input
+        if capture is None or layer_input is None:
+            return
+        if not torch._C._autograd._get_current_graph_task_keep_graph():
+            # The graph lives as long as the loss, and the input with it.
+            self._input = None
+        # Changed in place since the forward pass: the layer goes without a record, and takes the fallback's step.
+        if layer_input._version == self._version:
+            capture.record(self._index, layer_input, gradient, self._accumulator, self._statistics)
+
+
+class ParameterHook:
+    """Sees a parameter's gradient of each backward pass."""
+
+    __slots__ = ("_capture", "_index", "_place")
+
+    def __init__(self, capture: "weakref.ref[Capture]", index: int, place: int):
+        self._capture = capture
+        self._index = index
+        self._place = place
+
+    def __call__(self, gradient: Tensor) -> None:
+        capture = self._capture()
+        if capture is not None:
+            capture.total(self._index, self._place, gradient)

@@ -1,0 +1,36 @@
+"""Labels drawn from the model's own predictions, for fisher="mc"."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def find_logits(output: Any) -> Tensor | None:
+    """The logits among what a model returned: a tensor, `.logits` or `["logits"]`, or the first tensor of a tuple."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(getattr(output, "logits", None), Tensor):
+        return output.logits
+    if isinstance(output, Mapping):
+        values = [output["logits"]] if "logits" in output else list(output.values())
+    else:
+        values = list(output) if isinstance(output, (tuple, list)) else []
+    return next((value for value in values if isinstance(value, Tensor) and value.is_floating_point()), None)
+
+
+def drawn_gradient(logits: Tensor, distribution: str, reduction: str) -> Tensor:
+    """The derivative of each example's own loss with respect to the logits, for labels drawn from its predictions: their
+    mean or sum, where an example has several. Categorical: softmax over the last dimension, cross entropy. Gaussian: squared
+    error, averaged over the last dimension, whose noise has the variance features / 2."""
+    values = logits.detach().float() if logits.dtype != torch.float64 else logits.detach()
+    features = values.shape[-1]
+    predictions = values.numel() // (features * values.shape[0]) if reduction == "mean" else 1
+    if distribution == "gaussian":
+        gradient = torch.randn_like(values) * (2.0 / features) ** 0.5
+    else:
+        probabilities = values.softmax(-1)
+        labels = torch.multinomial(probabilities.reshape(-1, features), 1).reshape(values.shape[:-1])
+        gradient = probabilities - torch.nn.functional.one_hot(labels, features)
+    return (gradient / predictions).to(logits.dtype)

@@ -1,0 +1,349 @@
+"""The optimizers."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from . import amp, state
+from ._library import operators
+from .arguments import Interval, check_choice, check_number, interval_now, interval_text, number_text
+from .capture import Capture
+from .coverage import Coverage, Row
+from .engine import Engine
+from .layers import find_layers
+from .names import clean_name
+from .update import Update, apply
+
+
+class FOP(torch.optim.Optimizer):
+    """Fisher-Orthogonal Projection (Lu & Armour, AAAI 2026, arXiv 2508.13898).
+
+    Natural-gradient steps of the K-FAC family that compare the gradients of the batch's two halves, which come from
+    the loop's own forward and backward pass. The loop stays as it is::
+
+        optimizer = fop.FOP(model, lr=0.1)      # instead of torch.optim.SGD(model.parameters(), lr=0.1)
+        loss.backward(); optimizer.step(); optimizer.zero_grad()
+
+    Several backward passes before a step are micro-batches, whose losses are taken to add up to the mean over all
+    examples (divide each by their number); they are the sub-batches then. Each layer's first dimension is the examples.
+
+    Args:
+        model: its layers are observed from now on, until the optimizer goes. An output of a layer that is not called
+            as a module cannot be observed; such layers, and all of other kinds, are updated by the fallback. See
+            :meth:`coverage`.
+        lr: the step size, 0 or more, read from ``param_groups`` at each step.
+        momentum: heavy-ball momentum on the preconditioned direction; 0 to below 1.
+        weight_decay: decoupled: W <- W - lr (m + weight_decay W).
+        damping: lambda, added to the Fisher blocks.
+        kl_clip: the trust region kappa; None for none.
+        ema_decay: the share that the factors' moving average keeps at an update; 0 to below 1.
+        factor_interval: steps between updates of the factors: a number, a function of the step, or "auto" (about every
+            25,600 examples, 5 steps at least).
+        inverse_interval: the same for their inverses.
+        fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward pass
+            when factors are updated; the model returns logits, or something with ``.logits``).
+        fisher_distribution: what "mc" draws from: "categorical" (cross entropy over the last dimension), or "gaussian"
+            (mean squared error).
+        beta: the weight of the orthogonal correction: "paper" (equation 16), "zero" (K-FAC), or a number.
+        eta: the length of the step (equation 17): "average", "sum", or "off" (always 1).
+        metric: in which the halves' difference is made orthogonal: "fisher", or "damped" with the damping.
+        kfac_approx: for weights used at several positions: "expand", or "reduce".
+        fallback: the rule for everything else: "sgd" (with ``momentum``), or "adamw".
+        fallback_lr: its learning rate where that is not ``lr``; it follows the schedule in proportion.
+        loss_reduction: what the loss does with the examples' losses: "mean", or "sum".
+        max_factor_dim: layers whose factors would have more rows than this are the fallback's.
+        params: parameters in groups of their own, as torch.optim takes them; those in none get the arguments above.
+
+    Raises:
+        ValueError: names what is out of range and what is legal.
+    """
+
+    _step_supports_amp_scaling = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        lr: float | Tensor,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        *,
+        damping: float = 1e-2,
+        kl_clip: float | None = 1e-2,
+        ema_decay: float = 0.9,
+        factor_interval: Interval = "auto",
+        inverse_interval: Interval = "auto",
+        fisher: Literal["empirical", "mc"] = "empirical",
+        fisher_distribution: Literal["categorical", "gaussian"] = "categorical",
+        beta: Literal["paper", "zero"] | float = "paper",
+        eta: Literal["average", "sum", "off"] = "average",
+        metric: Literal["fisher", "damped"] = "fisher",
+        kfac_approx: Literal["expand", "reduce"] = "expand",
+        fallback: Literal["sgd", "adamw"] = "sgd",
+        fallback_lr: float | None = None,
+        loss_reduction: Literal["mean", "sum"] = "mean",
+        max_factor_dim: int = 8192,
+        params: Iterable[Any] | None = None,
+    ):
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"FOP takes the model itself, not {type(model).__name__}: fop.FOP(model, lr=...)")
+        check_number("lr", lr)
+        check_number("momentum", momentum, below=1)
+        check_number("weight_decay", weight_decay)
+        check_choice("fallback", fallback, "sgd", "adamw")
+        check_choice("fisher_distribution", fisher_distribution, "categorical", "gaussian")
+        engine = Engine({
+            "damping": number_text("damping", damping),
+            "kl_clip": None if kl_clip is None else number_text("kl_clip", kl_clip),
+            "ema_decay": number_text("ema_decay", ema_decay),
+            "factor_interval": interval_text("factor_interval", factor_interval),
+            "inverse_interval": interval_text("inverse_interval", inverse_interval),
+            "fisher": fisher,
+            "beta": number_text("beta", beta, "paper", "zero"),
+            "eta": eta, "metric": metric, "kfac_approx": kfac_approx, "loss_reduction": loss_reduction,
+        })
+        self._engine = engine
+        self._names = {parameter: clean_name(name) for name, parameter in model.named_parameters()}
+        self._fallback_rule = "adamw" if fallback == "adamw" else "momentum"
+        self._loss_reduction = loss_reduction
+        self._intervals = (factor_interval, inverse_interval)
+        self._skipped: Tensor | None = None
+        self._warned: set[str] = set()
+        self._defaults = {
+            "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
+            "fallback_scale": _fallback_scale(fallback_lr, lr),
+        }
+        super().__init__(_groups(model, params), dict(self._defaults))
+
+        found = list(find_layers(model, max_factor_dim))
+        self._layers = [layer for _, layer in found]
+        for layer in self._layers:
+            layer.register(engine)
+        self._capture = Capture(
+            [module for module, _ in found], self._layers, engine, self._intervals_now)
+        if fisher == "mc":
+            self._capture.draw_from(model, fisher_distribution, loss_reduction)
+
+    # Settings.
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds parameters with settings of their own. Those that are not part of the model are the fallback's."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        check_number("lr", group["lr"])
+        check_number("momentum", group["momentum"], below=1)
+        check_number("weight_decay", group["weight_decay"])
+        for place, parameter in enumerate(group["params"]):
+            self._names.setdefault(parameter, f"group{len(self.param_groups) - 1}.{place}")
+
+    def _intervals_now(self) -> tuple[int, int]:
+        step = self._engine.counts()["steps"] if any(map(callable, self._intervals)) else 0
+        factors, inverses = self._intervals
+        return interval_now(factors, step), interval_now(inverses, step)
+
+    # The step.
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Resets the gradients, and lets go of what was gathered for them."""
+        super().zero_grad(set_to_none)
+        self._capture.discard()
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Updates every parameter that has a gradient. A step with anything that is not finite changes nothing.
+
+        Args:
+            closure: computes the loss again, with its backward pass; called once, before the step.
+
+        Returns:
+            What the closure returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._take_step()
+        return loss
+
+    def _take_step(self) -> None:
+        groups = {parameter: group for group in self.param_groups for parameter in group["params"]}
+        gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
+        if not gradients:
+            self._capture.discard()
+            return
+        examples, is_factor_step = self._engine.gathered()
+        # Asking for the scale waits for the device.
+        scale = amp.backward_scale(self) if is_factor_step else 1.0
+        amp.unscale(self, list(gradients.values()))
+        blocks = [index for index in self._capture.usable
+                  if all(parameter in gradients for parameter in self._layers[index].parameters)]
+        covered = {parameter for index in blocks for parameter in self._layers[index].parameters}
+        others = [parameter for parameter in gradients if parameter not in covered]
+        self._warn_of_silent_layers(gradients, covered)
+        finite = self._others_finite([gradients[parameter] for parameter in others])
+        updates = []
+        if blocks:
+            directions, finite = self._directions(blocks, gradients, groups, scale, finite)
+            owners = [parameter for index in blocks for parameter in self._layers[index].parameters]
+            updates = [Update(parameter, direction, groups[parameter], "momentum")
+                       for parameter, direction in zip(owners, directions)]
+        elif finite is None:
+            finite = torch.tensor(True)
+        self._capture.discard()
+        self._count(finite)
+        if finite.device.type == "cpu" and not finite.item():
+            return
+        weight = 1.0 / examples if self._loss_reduction == "sum" and examples else 1.0
+        updates += [
+            Update(parameter, gradients[parameter] * weight if weight != 1 else gradients[parameter],
+                   groups[parameter], self._fallback_rule, groups[parameter]["fallback_scale"])
+            for parameter in others]
+        apply(updates, self.state, (~finite).float())
+
+    def _directions(self, blocks: list[int], gradients: dict[nn.Parameter, Tensor],
+                    groups: dict[nn.Parameter, dict[str, Any]], scale: float,
+                    others_finite: Tensor | None) -> tuple[list[Tensor], Tensor]:
+        members = [self._layers[index].parameters for index in blocks]
+        # The trust region has to reckon with the largest.
+        rates = [max(float(groups[parameter]["lr"]) for parameter in part) for part in members]
+        return self._engine.directions(
+            blocks, [[gradients[parameter] for parameter in part] for part in members], rates, scale, others_finite)
+
+    def _others_finite(self, gradients: list[Tensor]) -> Tensor | None:
+        finite = operators().all_finite(gradients) if gradients else None
+        found = amp.found_infinity(self)
+        if found is None:
+            return finite
+        none_found = found == 0
+        return none_found if finite is None else finite & none_found.to(finite.device)
+
+    def _count(self, finite: Tensor) -> None:
+        skipped = (~finite).long()
+        self._skipped = skipped if self._skipped is None else self._skipped + skipped.to(self._skipped.device)
+
+    def _warn_of_silent_layers(self, gradients: dict[nn.Parameter, Tensor], covered: set[nn.Parameter]) -> None:
+        silent = [layer.name for index, layer in enumerate(self._layers)
+                  if index not in self._capture.ever_recorded and layer.name not in self._warned
+                  and all(parameter in gradients and parameter not in covered for parameter in layer.parameters)]
+        if silent:
+            self._warned.update(silent)
+            warnings.warn(
+                f"fop: nothing was seen passing through {', '.join(silent)}, whose parameters have gradients: they are "
+                "updated by the fallback (their modules are not called themselves, or in a way that hooks cannot see)",
+                stacklevel=4)
+
+    # Saving.
+
+    def state_dict(self, include_factors: bool = True) -> dict[str, Any]:
+        """Everything a resumed run needs, by qualified parameter name; ``torch.load(weights_only=True)`` reads it.
+
+        Args:
+            include_factors: without the factors and inverses, which are most of it, the first step after loading
+                estimates the curvature anew, so that the run goes on well but not bit for bit.
+        """
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        saved = state.save(self.param_groups, self.state, self._names, self._engine.state(include_factors),
+                           int(self._skipped or 0))
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            saved = hook(self, saved) or saved
+        return saved
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a saved state, whatever device it was saved on.
+
+        Raises:
+            ValueError: the state is of another model or other groups; says where they differ.
+        """
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            state_dict = hook(self, state_dict) or state_dict
+        state.check_groups(state_dict, self.param_groups, self._names)
+        buffers = state.load_buffers(state_dict["state"], self._names)
+        self._engine.load(state.place_curvature(state_dict["curvature"], self._layers))
+        self._capture.forget()
+        self.state.clear()
+        self.state.update(buffers)
+        for group, saved in zip(self.param_groups, state_dict["param_groups"]):
+            group.update({key: value for key, value in saved.items() if key != "params"})
+        self._skipped = torch.tensor(int(state_dict.get("skipped_steps", 0)))
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise TypeError(f"{type(self).__name__} observes a model and cannot be pickled or copied: use state_dict()")
+
+    # Looking.
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Steps taken and skipped (something was not finite), and how inverses were obtained: anything but Cholesky asks
+        for more damping."""
+        counts = self._engine.counts()
+        return {"steps": counts["steps"], "skipped_steps": int(self._skipped or 0),
+                **{f"inverses_{name}": count for name, count in counts.items() if name != "steps"}}
+
+    def coverage(self) -> Coverage:
+        """How each parameter is updated, what its curvature costs, and its share of the model: print it."""
+        shapes = self._engine.state_shapes()
+        total = max(1, sum(parameter.numel() for parameter in self._names))
+        rows = []
+        covered = set()
+        for layer in self._layers:
+            own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
+                   if key.rpartition(".")[0] == layer.name}
+            for place, (name, parameter) in enumerate(zip(layer.parameter_names, layer.parameters)):
+                covered.add(parameter)
+                width = 8 if parameter.dtype == torch.float64 else 4
+                factors = " ".join("x".join(map(str, shape)) for key, shape in sorted(own.items())
+                                   if key.endswith("factor") or key == "fisher")
+                size = sum(torch.Size(shape).numel() for shape in own.values()) * width
+                rows.append(Row(name, layer.kind if parameter.requires_grad else "frozen", "" if place else factors,
+                                0 if place else size, parameter.numel(), parameter.numel() / total))
+        fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
+        for parameter, name in self._names.items():
+            if parameter not in covered:
+                rows.append(Row(name, fallback if parameter.requires_grad else "frozen", "", 0, parameter.numel(),
+                                parameter.numel() / total))
+        return Coverage(rows)
+
+
+class KFAC(FOP):
+    """K-FAC with the same curvature: :class:`FOP` without the orthogonal correction, ``beta="zero", eta="off"``."""
+
+    def __init__(self, model: nn.Module, lr: float | Tensor, momentum: float = 0.9, weight_decay: float = 0.0,
+                 **options: Any):
+        for name in ("beta", "eta"):
+            if name in options:
+                raise TypeError(f"KFAC has no {name}: use fop.FOP")
+        super().__init__(model, lr, momentum, weight_decay, beta="zero", eta="off", **options)
+
+
+def _fallback_scale(fallback_lr: float | None, lr: float | Tensor) -> float:
+    if fallback_lr is None:
+        return 1.0
+    check_number("fallback_lr", fallback_lr)
+    if float(lr) == 0:
+        raise ValueError("fallback_lr follows lr in proportion, and lr is 0: use an lr above 0")
+    return float(fallback_lr) / float(lr)
+
+
+def _groups(model: nn.Module, params: Iterable[Any] | None) -> list[dict[str, Any]]:
+    """The user's groups, and one for the rest of the model."""
+    given = list(params) if params is not None else []
+    if given and not isinstance(given[0], dict):
+        given = [{"params": given}]
+    given = [{**group, "params": _as_list(group["params"])} for group in given]
+    taken = {parameter for group in given for parameter in group["params"]}
+    rest = [parameter for parameter in model.parameters() if parameter not in taken]
+    if rest:
+        given.append({"params": rest})
+    if not given:
+        raise ValueError("the model has no parameters")
+    return given
+
+
+def _as_list(params: Any) -> list[nn.Parameter]:
+    return [params] if isinstance(params, Tensor) else list(params)

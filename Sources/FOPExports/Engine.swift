@@ -1,0 +1,102 @@
+import FOPCore
+import Glibc
+import Synchronization
+import TorchCore
+
+/// One optimizer's mathematics behind a number, as Python holds it: blocks are added first, then it steps.
+final class Engine {
+    let configuration: CurvatureConfiguration
+    let intervals: IntervalBox
+    private(set) var names: [String] = []
+    private var blocks: [Block] = []
+    private var built: FisherPreconditioner?
+
+    /// A block, and what has to be computed for its records.
+    struct Block {
+        let fisher: any FisherBlock
+        var statistics: NormalizationStatistics?
+    }
+
+    init(_ settings: EngineSettings) {
+        configuration = settings.configuration
+        intervals = settings.intervals
+    }
+
+    /// - Returns: its index.
+    func add(_ block: Block, name: String) throws -> Int {
+        guard built == nil else { throw TorchError.invalidValue("blocks can be added before the first step only") }
+        blocks.append(block)
+        names.append(name)
+        return blocks.count - 1
+    }
+
+    /// Made when it is first needed: the blocks are complete then.
+    var preconditioner: FisherPreconditioner {
+        if let built { return built }
+        let made = FisherPreconditioner(
+            blocks: blocks.map(\.fisher), configuration: configuration, totalsFollow: true)
+        // Python takes the scale out again before it records.
+        made.curvaturePassScale = 1
+        built = made
+        return made
+    }
+
+    func block(_ index: Int) throws -> Block {
+        guard blocks.indices.contains(index) else {
+            throw TorchError.invalidValue("there is no block \(index): the engine has \(blocks.count)")
+        }
+        return blocks[index]
+    }
+}
+
+/// The engines that are alive, by number. Each is used by one thread at a time.
+final class EngineStore: Sendable {
+    static let shared = EngineStore()
+
+    private struct State {
+        var engines: [Int: Guarded] = [:]
+        var next = 1
+    }
+
+    /// An engine with its own lock: a backward pass over several devices calls from several threads.
+    private final class Guarded: @unchecked Sendable {
+        private let engine: Engine
+        private let turn = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+        init(_ engine: Engine) {
+            self.engine = engine
+            pthread_mutex_init(turn, nil)
+        }
+
+        deinit {
+            pthread_mutex_destroy(turn)
+            turn.deallocate()
+        }
+
+        func use<Result>(_ body: (Engine) throws -> Result) rethrows -> Result {
+            pthread_mutex_lock(turn)
+            defer { pthread_mutex_unlock(turn) }
+            return try body(engine)
+        }
+    }
+
+    private let state = Mutex(State())
+
+    func insert(_ settings: EngineSettings) -> Int {
+        let guarded = Guarded(Engine(settings))
+        return state.withLock { state in
+            defer { state.next += 1 }
+            state.engines[state.next] = guarded
+            return state.next
+        }
+    }
+
+    func remove(_ number: Int) { state.withLock { $0.engines[number] = nil } }
+
+    func use<Result>(_ number: Int, _ body: (Engine) throws -> Result) throws -> Result {
+        guard let engine = state.withLock({ $0.engines[number] }) else {
+            throw TorchError.invalidValue("there is no engine \(number): it was deleted")
+        }
+        return try engine.use(body)
+    }
+}

@@ -1,0 +1,65 @@
+import FOPCore
+import TorchCore
+
+/// Making engines and their blocks.
+nonisolated(unsafe) let engineOperators = [
+    ExportedOperator("engine_new(str settings) -> int") { arguments in
+        [.int(EngineStore.shared.insert(try EngineSettings(arguments.string())))]
+    },
+    ExportedOperator("engine_delete(int engine) -> ()") { arguments in
+        EngineStore.shared.remove(arguments.int())
+        return []
+    },
+    ExportedOperator("add_linear(int engine, str name, int outputs, int features, bool bias) -> int") { arguments in
+        let (engine, name) = (arguments.int(), arguments.string())
+        let geometry = LinearGeometry(
+            outputs: arguments.int(), features: arguments.int(), hasBias: arguments.bool())
+        return try addKronecker(geometry, name, engine)
+    },
+    ExportedOperator(
+        """
+        add_convolution(int engine, str name, int[] weight_shape, int[] stride, int[] padding, int[] dilation, \
+        int groups, bool bias) -> int
+        """
+    ) { arguments in
+        let (engine, name) = (arguments.int(), arguments.string())
+        let geometry = ConvolutionGeometry(
+            weightShape: arguments.ints(), stride: arguments.ints(), padding: arguments.ints(),
+            dilation: arguments.ints(), groups: arguments.int(), hasBias: arguments.bool())
+        return try addKronecker(geometry, name, engine)
+    },
+    ExportedOperator(
+        """
+        add_normalization(int engine, str name, str kind, int[] shape, int groups, float epsilon, bool weight, \
+        bool bias) -> int
+        """
+    ) { arguments in
+        let (engine, name, kindName) = (arguments.int(), arguments.string(), arguments.string())
+        let (shape, groups, epsilon) = (arguments.ints(), arguments.int(), arguments.double())
+        let (hasWeight, hasBias) = (arguments.bool(), arguments.bool())
+        let kinds: [String: (NormalizationKind, centers: Bool)] = [
+            "batch": (.batch, true), "group": (.group, true), "layer": (.layer, true), "rms": (.layer, false),
+        ]
+        guard let (kind, centers) = kinds[kindName] else {
+            throw TorchError.invalidValue("normalization '\(kindName)' is not known: use batch, group, layer or rms")
+        }
+        guard hasWeight || hasBias else {
+            throw TorchError.invalidValue("normalization '\(name)' has neither weight nor bias")
+        }
+        let block = UnitWiseBlock(kind, parameterShape: shape, hasWeight: hasWeight, hasBias: hasBias)
+        let statistics = NormalizationStatistics(
+            kind, dimensions: shape.count, groups: groups, epsilon: epsilon, centers: centers)
+        return try add(Engine.Block(fisher: block, statistics: statistics), name, engine)
+    },
+]
+
+private func addKronecker(_ geometry: any LayerGeometry, _ name: String, _ number: Int) throws -> [KernelResult] {
+    try EngineStore.shared.use(number) { engine in
+        let block = KroneckerBlock(geometry, weightSharing: engine.configuration.weightSharing)
+        return [.int(try engine.add(Engine.Block(fisher: block), name: name))]
+    }
+}
+
+private func add(_ block: Engine.Block, _ name: String, _ number: Int) throws -> [KernelResult] {
+    try EngineStore.shared.use(number) { [.int(try $0.add(block, name: name))] }
+}

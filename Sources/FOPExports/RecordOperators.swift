@@ -1,0 +1,66 @@
+import FOPCore
+import TorchCore
+
+/// What the hooks call during a backward pass.
+nonisolated(unsafe) let recordOperators = [
+    // Whether this micro-batch should also have passes from the model's own predictions.
+    ExportedOperator(
+        "begin_micro_batch(int engine, int factor_interval, int inverse_interval) -> bool"
+    ) { arguments in
+        let (number, factors, inverses) = (arguments.int(), arguments.int(), arguments.int())
+        return try EngineStore.shared.use(number) { engine in
+            engine.intervals.factors = factors
+            engine.intervals.inverses = inverses
+            engine.preconditioner.beginMicroBatch()
+            return [.bool(engine.preconditioner.wantsCurvaturePasses)]
+        }
+    },
+    // Before and after a pass from the model's own predictions.
+    ExportedOperator("begin_pass(int engine, bool curvature, bool counts_examples) -> ()") { arguments in
+        let (number, isCurvature, counts) = (arguments.int(), arguments.bool(), arguments.bool())
+        return try EngineStore.shared.use(number) { engine in
+            engine.preconditioner.beginPass(isCurvature ? .curvature(countsExamples: counts) : .gradients)
+            return []
+        }
+    },
+    // mean and inverse_std: of a normalisation that does not use its batch's; without them they are computed.
+    ExportedOperator(
+        "record(int engine, int block, Tensor input, Tensor output_gradient, Tensor? mean, Tensor? inverse_std) -> ()"
+    ) { arguments in
+        let (number, index) = (arguments.int(), arguments.int())
+        var record = LayerRecord(input: arguments.tensor(), outputGradient: arguments.tensor())
+        let (mean, inverse) = (arguments.optionalTensor(), arguments.optionalTensor())
+        return try EngineStore.shared.use(number) { engine in
+            let block = try engine.block(index)
+            guard record.input.rank > 1, record.outputGradient.size(0) == record.examples else {
+                throw TorchError.invalidValue(
+                    """
+                    layer '\(engine.names[index])': its input has shape \(record.input.shape) and its output \
+                    \(record.outputGradient.shape); both need the examples as their first of two or more dimensions
+                    """)
+            }
+            if let statistics = block.statistics {
+                record.normalization = mean.flatMap { mean in inverse.map { (mean, $0) } } ?? statistics.of(record.input)
+            }
+            engine.preconditioner.record(record, block: index)
+            return []
+        }
+    },
+    // The gradients of a block's parameters, in their own shapes, from the whole micro-batch.
+    ExportedOperator("complete(int engine, int block, Tensor[] gradients) -> ()") { arguments in
+        let (number, index, gradients) = (arguments.int(), arguments.int(), arguments.tensors())
+        return try EngineStore.shared.use(number) { engine in
+            _ = try engine.block(index)
+            engine.preconditioner.complete(gradients, block: index)
+            return []
+        }
+    },
+    // Lets go of what was gathered since the last step: of one block, or (-1) of all.
+    ExportedOperator("discard(int engine, int block) -> ()") { arguments in
+        let (number, index) = (arguments.int(), arguments.int())
+        return try EngineStore.shared.use(number) { engine in
+            if index < 0 { engine.preconditioner.discard() } else { engine.preconditioner.discard(block: index) }
+            return []
+        }
+    },
+]
