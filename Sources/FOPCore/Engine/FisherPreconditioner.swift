@@ -129,7 +129,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         let gradients = active.map { input.gradients[$0] }
         let isFinite = input.isFinite
         defer { gathering.forget() }
-        guard !mustAbandon(isFinite) else {
+        guard !active.isEmpty, !mustAbandon(isFinite) else {
             return ([[Tensor]?](repeating: nil, count: blocks.count), isFinite)
         }
         updateFactors(active.map { input.statistics[$0] }, active, isFinite: isFinite)
