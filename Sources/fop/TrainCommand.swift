@@ -10,9 +10,8 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Every epoch goes once through the training images in batches, then through the test images. The folder of the run gets \
             checkpoint.safetensors (all that is needed to go on), model.safetensors (the weights of the best epoch), metrics.csv and \
-            metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log. The defaults are sound for \
-            batches from some hundred images up; Documentation/options.md says of every option what it does, when to change it and \
-            what it costs.
+            metrics.jsonl (a row per epoch), run.json (settings, versions, result) and train.log. \
+            Documentation/options.md says of every option what it does, when to change it and what it costs.
 
             EXAMPLES:
               A first try, without data:

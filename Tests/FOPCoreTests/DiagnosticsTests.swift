@@ -23,7 +23,10 @@ final class DiagnosticsTests: SmallTensorTestCase {
                 let M = try XCTUnwrap(pair.reference.layers[index].damped)
                 let plain = step.direction
                 XCTAssertEqual(layer.klNorm, 0.5 * 0.09 * inner(plain, M * plain), accuracy: 1e-10)
-                XCTAssertEqual(layer.klBase, 0.5 * 0.09 * step.eta * step.eta * step.B, accuracy: 1e-10)
+                let half = 0.5 * 0.09 * step.eta * step.eta
+                XCTAssertEqual(layer.klBase, half * step.B, accuracy: 1e-10)
+                XCTAssertEqual(layer.klCross, half * 2 * step.beta * step.D, accuracy: 1e-10)
+                XCTAssertEqual(layer.klOrthogonal, half * step.beta * step.beta * step.E, accuracy: 1e-10)
                 XCTAssertEqual(layer.s[0], step.s, accuracy: 1e-10)
                 XCTAssertEqual(layer.beta[0], step.beta, accuracy: 1e-8)
                 XCTAssertEqual(layer.eta, step.eta, accuracy: 1e-10)
@@ -47,30 +50,38 @@ final class DiagnosticsTests: SmallTensorTestCase {
         XCTAssertNil(pair.preconditioner.lastScalars[0])
     }
 
-    /// Examples' gradients drawn around a known mean with a known variance: tr(Sigma) / |G|^2 is found.
+    /// Examples' gradients of two layers drawn around known means with known variances, which differ from output to
+    /// output: tr(Sigma) / |G|^2 over both is found.
     func testGradientNoiseScale() throws {
-        for (parts, deviation) in [(2, 1.0), (4, 0.5)] {
-            let (outputs, inputs, batch) = (3, 4, 32)
+        for (parts, factor) in [(2, 1.0), (4, 0.5)] {
+            let (outputs, inputs, batch) = (3, 4, 128)
+            let means = [0.2, 0.3]
+            let deviations = [[0.5, 1, 2], [1.5, 1, 0]].map { $0.map { $0 * factor } }
             var configuration = CurvatureConfiguration()
             configuration.subBatches = parts
             let preconditioner = FisherPreconditioner(
-                blocks: [KroneckerBlock(LinearGeometry(outputs: outputs, features: inputs, hasBias: false))],
+                blocks: means.map { _ in
+                    KroneckerBlock(LinearGeometry(outputs: outputs, features: inputs, hasBias: false))
+                },
                 configuration: configuration)
             preconditioner.measuresNoise = true
             var estimates: [Double] = []
-            for step in 0..<400 {
-                // One input at a time is 1: the gradient of an example is one column, sqrt(inputs) times a known vector.
+            for step in 0..<1000 {
+                // All inputs are 1: every column of an example's gradient is a known vector.
                 let input = Tensor.ones([batch, inputs], dtype: .float64)
-                let noise = gaussian([batch, outputs], seed: UInt64(1000 * parts + step))
-                let gradient = (noise * deviation + 0.2) * (1 / Double(batch))
                 preconditioner.beginMicroBatch()
-                preconditioner.record(LayerRecord(input: input, outputGradient: gradient), block: 0)
+                for layer in means.indices {
+                    let noise = gaussian([batch, outputs], seed: UInt64(10_000 * parts + 2 * step + layer))
+                    let gradient = (noise * Tensor(deviations[layer]) + means[layer]) * (1 / Double(batch))
+                    preconditioner.record(LayerRecord(input: input, outputGradient: gradient), block: layer)
+                }
                 _ = preconditioner.directions(learningRate: 1)
                 if step >= 100, let scale = preconditioner.diagnostics?.gradientNoiseScale { estimates.append(scale) }
             }
-            let expected = deviation * deviation / (0.2 * 0.2)
+            let variance = deviations.joined().reduce(0) { $0 + $1 * $1 }
+            let expected = variance / means.reduce(0) { $0 + Double(outputs) * $1 * $1 }
             let median = estimates.sorted()[estimates.count / 2]
-            XCTAssertEqual(median, expected, accuracy: 0.2 * expected, "\(parts) parts")
+            XCTAssertEqual(median, expected, accuracy: 0.15 * expected, "\(parts) parts")
         }
     }
 

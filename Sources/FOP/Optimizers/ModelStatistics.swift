@@ -1,7 +1,7 @@
 import Torch
 
-/// The buffers of a model, such as batch normalisation's running statistics: they keep what the forward passes of a step
-/// did to them only if the step was taken.
+/// The buffers of a model, such as batch normalisation's running statistics: they keep what the forward passes of a
+/// step did to them only if the step was taken.
 struct ModelStatistics {
     private let buffers: [Buffer]
 

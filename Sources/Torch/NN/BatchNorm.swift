@@ -57,8 +57,8 @@ public final class BatchNorm: Module, Layer {
             context: training ? .normalization(mean: mean, inverseStandardDeviation: inverse) : runningContext)
     }
 
-    /// Takes the new moving averages over, unless something is not finite: a bad batch would spoil every evaluation from
-    /// then on. What an optimizer leaves out for another reason it takes back itself.
+    /// Takes the new moving averages over, unless something is not finite: a bad batch would spoil every evaluation
+    /// from then on. What an optimizer leaves out for another reason it takes back itself.
     private func take(_ mean: Tensor, _ variance: Tensor) {
         let isFinite = (mean.sum() + variance.sum()).isFinite()
         let newMean = Tensor.select(isFinite, mean, runningMean.value)

@@ -27,7 +27,9 @@ struct StepTaker {
             try backward(loss, logits)
             total = total.map { $0 + loss.detached() } ?? loss.detached()
         }
-        if let maximum = settings.clipNorm { try (session.optimizer as? any GradientClipping)?.clipGradientNorm(maximum: maximum) }
+        if let maximum = settings.clipNorm, let optimizer = session.optimizer as? any GradientClipping {
+            try optimizer.clipGradientNorm(maximum: maximum)
+        }
         let outcome = try step { sum(parts) }
         session.scaler?.update(outcome)
         guard outcome == .applied else { return nil }

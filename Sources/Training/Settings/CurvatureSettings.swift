@@ -66,8 +66,8 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
         }
         if dampingPolicy == .adaptive {
             problems.require(
-                adaptive.minimum <= adaptive.maximum && adaptive.maximum.isFinite, "--minimum-damping", adaptive.minimum,
-                "a number that is not above --maximum-damping (\(adaptive.maximum))")
+                adaptive.minimum <= adaptive.maximum && adaptive.maximum.isFinite, "--minimum-damping",
+                adaptive.minimum, "a number that is not above --maximum-damping (\(adaptive.maximum))")
         }
     }
 }
@@ -158,7 +158,8 @@ extension FactorExamplesChoice: Codable {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let choice = FactorExamplesChoice(text: text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no number of examples")
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "'\(text)' is no number of examples")
         }
         self = choice
     }

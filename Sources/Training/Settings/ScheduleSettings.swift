@@ -36,7 +36,8 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
     public var decayEpochs: [Int]?
     /// What the learning rate is multiplied with at each decay; nil for 0.9 with `exponential` and 0.1 otherwise.
     public var decayFactor: Double?
-    /// `cosine`, `linear`: the share of the learning rate that is left at the end; `plateau`: that it does not fall below.
+    /// `cosine`, `linear`: the share of the learning rate that is left at the end; `plateau`: that it does not fall
+    /// below.
     public var finalShare = 0.0
     /// `oneCycle`: the share of all steps on the way up.
     public var cycleRise = 0.3

@@ -1,7 +1,7 @@
 /// One option of a run: where its value is kept, how it is read, and when it has a meaning.
 ///
-/// ``Setting/all`` is the one list of them: what is asked for, what is checked, what a resumed run compares, and what is
-/// shown all follow from it.
+/// ``Setting/all`` is the one list of them: what is asked for, what is checked, what a resumed run compares, and what
+/// is shown all follow from it.
 struct Setting {
     /// As on the command line: `--damping`.
     let option: String

@@ -43,7 +43,9 @@ extension Setting {
     private static var schedule: [Setting] {
         [
             Setting("--schedule", \.schedule.shape, .word),
-            Setting("--warmup", \.schedule.warmup, .number("a number of epochs from 0 to --epochs") { $0 >= 0 && $0.isFinite }),
+            Setting(
+                "--warmup", \.schedule.warmup,
+                .number("a number of epochs from 0 to --epochs") { $0 >= 0 && $0.isFinite }),
             Setting(
                 "--decay-epochs", \.schedule.decayEpochs, SettingFormat.epochs.or("auto"),
                 for: .schedules(.step, .multiStep)),
@@ -78,14 +80,14 @@ extension Setting {
             Setting("--damping", \.optimizer.curvature!.damping, .positive, for: .curvature),
             Setting("--damping-policy", \.optimizer.curvature!.dampingPolicy, .word, for: .curvature),
             Setting(
-                "--final-damping", \.optimizer.curvature!.finalDamping, SettingFormat.positive.or("auto"), for: .curvature,
-                .dampingPolicy(.scheduled)),
+                "--final-damping", \.optimizer.curvature!.finalDamping, SettingFormat.positive.or("auto"),
+                for: .curvature, .dampingPolicy(.scheduled)),
             Setting(
                 "--damping-interval", \.optimizer.curvature!.adaptive.interval, .count(), for: .curvature,
                 .dampingPolicy(.adaptive)),
             Setting(
-                "--damping-decay", \.optimizer.curvature!.adaptive.decay, .number("a number between 0 and 1") { $0 > 0 && $0 < 1 },
-                for: .curvature, .dampingPolicy(.adaptive)),
+                "--damping-decay", \.optimizer.curvature!.adaptive.decay,
+                .number("a number between 0 and 1") { $0 > 0 && $0 < 1 }, for: .curvature, .dampingPolicy(.adaptive)),
             Setting(
                 "--minimum-damping", \.optimizer.curvature!.adaptive.minimum, .nonNegative, for: .curvature,
                 .dampingPolicy(.adaptive)),
@@ -121,7 +123,8 @@ extension Setting {
             Setting("--weight-average", \.weightAverage, SettingFormat.share.or("none")),
             Setting("--seed", \.seed, .seed),
             Setting("--checkpoint-every", \.checkpointEvery, .count(), canChange: true),
-            Setting("--diagnostics", \.diagnostics, SettingFormat.stepsOrEpoch.or("none"), for: .curvature, canChange: true),
+            Setting(
+                "--diagnostics", \.diagnostics, SettingFormat.stepsOrEpoch.or("none"), for: .curvature, canChange: true),
         ]
     }
 
@@ -138,7 +141,8 @@ extension Setting {
         return [
             Setting("--device", \.device, .text, canChange: true),
             Setting(
-                "--threads", \.threads, .count(atLeast: threads.lowerBound, atMost: threads.upperBound), canChange: true),
+                "--threads", \.threads, .count(atLeast: threads.lowerBound, atMost: threads.upperBound),
+                canChange: true),
         ]
     }
 }

@@ -1,11 +1,12 @@
 extension TrainingSettings {
     /// What differs and would make a resumed run another run, as sentences. Not looked at is what can change: epochs
-    /// (schedules stretch to the new number), target, where the data is, device, threads, how often checkpoints are made
-    /// and diagnostics shown.
+    /// (schedules stretch to the new number), target, where the data is, device, threads, how often checkpoints are
+    /// made and diagnostics shown.
     func differences(from saved: TrainingSettings) -> [String] {
         // Another optimizer has other numbers: they follow from it.
         let isOtherOptimizer = optimizer.kind != saved.optimizer.kind
-        return Setting.all.filter { !$0.canChange && !(isOtherOptimizer && $0.followsOptimizer) }.compactMap { setting in
+        let compared = Setting.all.filter { !$0.canChange && !(isOtherOptimizer && $0.followsOptimizer) }
+        return compared.compactMap { setting in
             func text(_ settings: TrainingSettings) -> String? {
                 setting.objection(settings) == nil ? setting.write(settings) : nil
             }

@@ -60,7 +60,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
         }
         do { _ = try Device(device) } catch { problems.add("--device: \(error)") }
         problems.require(
-            microBatches <= max(batchSize, 1), "--micro-batches", microBatches, "a whole number from 1 to --batch-size (\(batchSize))")
+            microBatches <= max(batchSize, 1), "--micro-batches", microBatches,
+            "a whole number from 1 to --batch-size (\(batchSize))")
         schedule.checkTogether(&problems, epochs: epochs)
         optimizer.curvature?.checkTogether(&problems, kind: optimizer.kind)
         return problems.all

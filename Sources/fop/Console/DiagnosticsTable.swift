@@ -17,8 +17,8 @@ enum DiagnosticsTable {
     static func lines(_ record: DiagnosticsRecord) -> [String] {
         let found = record.found
         let title =
-            "what step \(NumberText.grouped(record.step)) found: damping \(NumberText.short(found.damping)), trust region "
-            + "times \(NumberText.short(found.trustRegionScale)), KL norm \(NumberText.scientific(found.klNorm))"
+            "what step \(NumberText.grouped(record.step)) found: damping \(NumberText.short(found.damping)), "
+            + "trust region times \(NumberText.short(found.trustRegionScale)), KL norm \(NumberText.scientific(found.klNorm))"
         return [title] + table(record).map { "  " + $0 } + [inverses(record), noise(record)].compactMap(\.self)
     }
 

@@ -18,9 +18,9 @@ enum RunSummary {
     /// What else was set, as it can be given again.
     private static func others(_ settings: TrainingSettings) -> [String] {
         let told: Set = [
-            "--model", "--dataset", "--data", "--optimizer", "--learning-rate", "--momentum", "--weight-decay", "--damping",
-            "--kl-clip", "--beta", "--schedule", "--warmup", "--batch-size", "--epochs", "--target", "--seed", "--device",
-            "--threads", "--examples",
+            "--model", "--dataset", "--data", "--examples", "--optimizer", "--learning-rate", "--momentum",
+            "--weight-decay", "--damping", "--kl-clip", "--beta", "--schedule", "--warmup", "--batch-size", "--epochs",
+            "--target", "--seed", "--device", "--threads",
         ]
         let special = settings.special(without: told)
         return special.isEmpty ? [] : ["with \(special.map { "\($0.option) \($0.value)" }.joined(separator: " "))"]
@@ -64,8 +64,8 @@ enum RunSummary {
 
     private static func skipped(_ progress: TrainingProgress) -> [String] {
         let count = progress.skippedInAll
-        return count == 0
-            ? [] : ["\(NumberText.count(count, "step")) changed nothing: loss, gradients or statistics were not finite."]
+        guard count > 0 else { return [] }
+        return ["\(NumberText.count(count, "step")) changed nothing: loss, gradients or statistics were not finite."]
     }
 
     private static func places(

@@ -6,9 +6,9 @@ struct CurvatureOptions: SettingOptions {
     @Option(
         help: help(
             """
-            Whose labels the curvature is made of: empirical (the true ones, at no extra cost), monte-carlo (drawn from the \
-            model's predictions: more backward passes on curvature steps) or exact (all classes: one backward pass each, for \
-            small models) (default: empirical).
+            Whose labels the curvature is made of: empirical (the true ones, at no extra cost), monte-carlo (drawn \
+            from the model's predictions: more backward passes on curvature steps) or exact (all classes: one backward \
+            pass each, for small models) (default: empirical).
             """, "name"))
     var fisher: String?
 
@@ -20,8 +20,8 @@ struct CurvatureOptions: SettingOptions {
     @Option(
         help: help(
             """
-            How layers that use a weight at several positions enter the factors: expand (each position counts) or reduce \
-            (positions are merged: cheaper, for transformers) (default: expand).
+            How layers that use a weight at several positions enter the factors: expand (each position counts) or \
+            reduce (positions are merged: cheaper, for transformers) (default: expand).
             """, "name"))
     var weightSharing: String?
 
@@ -29,8 +29,8 @@ struct CurvatureOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            Steps between updates of the factors; a number or auto, which goes by the batch size: about every 25,600 images, \
-            at least 5 steps (default: auto).
+            Steps between updates of the factors; a number or auto, which goes by the batch size: about every 25,600 \
+            images, at least 5 steps (default: auto).
             """, "n"))
     var factorInterval: String?
 
@@ -42,18 +42,27 @@ struct CurvatureOptions: SettingOptions {
     @Option(
         parsing: .unconditional,
         help: help(
-            "How many images of a batch a factor is computed from; a number, auto (enough for its size) or all (default: auto).", "n"))
+            """
+            How many images of a batch a factor is computed from; a number, auto (enough for its size) or all \
+            (default: auto).
+            """, "n"))
     var factorExamples: String?
 
     @Option(
         parsing: .unconditional,
-        help: help("The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).", "x"))
+        help: help(
+            """
+            The share that the factors' moving average keeps (default: \(NumberText.short(standard.emaDecay))).
+            """, "x"))
     var emaDecay: String?
 
     @Option(
         parsing: .unconditional,
         help: help(
-            "Factors of a larger dimension are split into blocks along their diagonal (default: \(standard.maximumFactorSize)).", "n"))
+            """
+            Factors of a larger dimension are split into blocks along their diagonal (default: \
+            \(standard.maximumFactorSize)).
+            """, "n"))
     var maxFactorSize: String?
 
     @Option(
@@ -74,8 +83,8 @@ struct DampingOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            What is added to the Fisher blocks (default: \(NumberText.short(CurvatureOptions.standard.damping))). Larger is safer and \
-            nearer to plain gradient descent.
+            What is added to the Fisher blocks (default: \(NumberText.short(CurvatureOptions.standard.damping))). \
+            Larger is safer and nearer to plain gradient descent.
             """, "x"))
     var damping: String?
 

@@ -22,11 +22,16 @@ struct DataOptions: SettingOptions {
 
     @Option(
         parsing: .unconditional,
-        help: help("Use the first training images only, and at most as many test images; a number or all (default: all).", "n"))
+        help: help(
+            """
+            Use the first training images only, and at most as many test images; a number or all (default: all).
+            """, "n"))
     var examples: String?
 
     @Option(
         help: help(
-            "Vary training images: crop, flip, crop,flip or none (default: none). crop shifts by up to an eighth.", "kinds"))
+            """
+            Vary training images: crop, flip, crop,flip or none (default: none). crop shifts by up to an eighth.
+            """, "kinds"))
     var augment: String?
 }

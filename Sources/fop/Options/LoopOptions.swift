@@ -10,8 +10,8 @@ struct LoopOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            In how many parts a step's images go through the network, for batches that do not fit into memory; for fop the parts \
-            are what the sub-batches are made of (default: 1).
+            In how many parts a step's images go through the network, for batches that do not fit into memory; for fop \
+            the parts are what the sub-batches are made of (default: 1).
             """, "n"))
     var microBatches: String?
 
@@ -38,8 +38,8 @@ struct LoopOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            Evaluate and keep a moving average of the weights that keeps this share of itself at every step, such as 0.99; a \
-            number or none (default: none).
+            Evaluate and keep a moving average of the weights that keeps this share of itself at every step, such as \
+            0.99; a number or none (default: none).
             """, "x"))
     var weightAverage: String?
 
@@ -47,8 +47,8 @@ struct LoopOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            What weights, order, variations and dropout are drawn from (default: 0). The same seed on the same number of threads \
-            gives the same run, bit for bit.
+            What weights, order, variations and dropout are drawn from (default: 0). The same seed on the same number \
+            of threads gives the same run, bit for bit.
             """, "n"))
     var seed: String?
 }
@@ -58,8 +58,8 @@ struct NumericsOptions: SettingOptions {
     @Option(
         help: help(
             """
-            The type of the forward pass's products: float32, bfloat16 or float16, which finds a loss scale on the way (default: \
-            float32). Weights, factors and evaluation stay in float32.
+            The type of the forward pass's products: float32, bfloat16 or float16, which finds a loss scale on the way \
+            (default: float32). Weights, factors and evaluation stay in float32.
             """, "type"))
     var precision: String?
 
@@ -72,8 +72,8 @@ struct NumericsOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            A step with a loss, gradients or statistics that are not finite changes nothing. After so many in a row the run ends \
-            with advice and code \(ExitStatus.diverged.rawValue) (default: 20).
+            A step with a loss, gradients or statistics that are not finite changes nothing. After so many in a row \
+            the run ends with advice and code \(ExitStatus.diverged.rawValue) (default: 20).
             """, "n"))
     var maxSkipped: String?
 }

@@ -5,7 +5,9 @@ import Training
 struct OptimizerOptions: SettingOptions {
     @Option(
         help: help(
-            "The optimizer: \(choices(SystemChoices.optimizers)) (default: fop). kfac is fop with --beta zero.", "name"))
+            """
+            The optimizer: \(choices(SystemChoices.optimizers)) (default: fop). kfac is fop with --beta zero.
+            """, "name"))
     var optimizer: String?
 
     @Option(
@@ -21,8 +23,8 @@ struct OptimizerOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            The batch size that --learning-rate is meant for: at another --batch-size it is scaled in proportion, the linear \
-            scaling rule; a number or none (default: none). Use it with --warmup.
+            The batch size that --learning-rate is meant for: at another --batch-size it is scaled in proportion, the \
+            linear scaling rule; a number or none (default: none). Use it with --warmup.
             """, "n"))
     var baseBatchSize: String?
 
@@ -56,7 +58,10 @@ struct BaselineOptions: SettingOptions {
     @Option(
         parsing: .unconditional,
         help: help(
-            "adamw, lamb, shampoo, soap: the share that averages of squares or Gram matrices keep (default: 0.999; soap 0.95).", "x"))
+            """
+            adamw, lamb, shampoo, soap: the share that averages of squares or Gram matrices keep (default: 0.999; soap \
+            0.95).
+            """, "x"))
     var secondBeta: String?
 
     @Option(
@@ -69,13 +74,17 @@ struct BaselineOptions: SettingOptions {
 
     @Option(
         parsing: .unconditional,
-        help: help("shampoo: steps between roots (default: 20); soap: between updates of the bases (default: 10).", "n"))
+        help: help(
+            """
+            shampoo: steps between roots (default: 20); soap: between updates of the bases (default: 10).
+            """, "n"))
     var matrixInterval: String?
 
     @Option(
         help: help(
             """
-            shampoo: whose step length is taken over: \(choices(GraftingChoice.allCases.map(\.rawValue))) (default: sgd).
+            shampoo: whose step length is taken over: \(choices(GraftingChoice.allCases.map(\.rawValue))) (default: \
+            sgd).
             """, "name"))
     var grafting: String?
 

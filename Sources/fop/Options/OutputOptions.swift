@@ -14,7 +14,8 @@ struct OutputOptions: SettingOptions {
         help: help(
             """
             Go on with a stopped run: its folder or its checkpoint.safetensors. Settings come from there; --epochs \
-            (schedules stretch), --target, --data, --device, --threads, --checkpoint-every and --diagnostics can be changed.
+            (schedules stretch), --target, --data, --device, --threads, --checkpoint-every and --diagnostics can be \
+            changed.
             """, "path"),
         completion: .file())
     var resume: String?
@@ -28,17 +29,18 @@ struct OutputOptions: SettingOptions {
         defaultAsFlag: "epoch", parsing: .next,
         help: help(
             """
-            fop, kfac: show what the step found, layer by layer (s, beta, eta, the share of the correction, the KL norm and its \
-            terms), damping, trust region, inverses, and the gradient noise scale: the batch size beyond which more examples \
-            stop paying. Once an epoch, or every so many steps: --diagnostics 10. Also written to diagnostics.csv and .jsonl.
+            fop, kfac: show what the step found, layer by layer (s, beta, eta, the share of the correction, the KL norm \
+            and its terms), damping, trust region, inverses, and the gradient noise scale: the batch size beyond which \
+            more examples stop paying. Once an epoch, or every so many steps: --diagnostics 10. Also written to \
+            diagnostics.csv and .jsonl.
             """, "steps"))
     var diagnostics: String?
 
     @Option(
         help: help(
             """
-            From which level on train.log has messages: \(choices(Logger.Level.allCases.map(\.rawValue))) (default: info). \
-            Warnings go to standard error besides.
+            From which level on train.log has messages: \(choices(Logger.Level.allCases.map(\.rawValue))) (default: \
+            info). Warnings go to standard error besides.
             """, "level"))
     var logLevel: String?
 

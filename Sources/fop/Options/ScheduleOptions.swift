@@ -6,8 +6,8 @@ struct ScheduleOptions: SettingOptions {
     @Option(
         help: help(
             """
-            How the learning rate goes on: \(choices(ScheduleSettings.Shape.allCases.map(\.rawValue))) (default: cosine). \
-            cosine, linear and one-cycle end with the last of --epochs.
+            How the learning rate goes on: \(choices(ScheduleSettings.Shape.allCases.map(\.rawValue))) (default: \
+            cosine). cosine, linear and one-cycle end with the last of --epochs.
             """, "name"))
     var schedule: String?
 
@@ -20,8 +20,8 @@ struct ScheduleOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            step: epochs between decays (default: a third of --epochs). multi-step: the epochs after which it decays, such as \
-            10,20 (default: half and three quarters of --epochs). Both count from the end of the warm-up.
+            step: epochs between decays (default: a third of --epochs). multi-step: the epochs after which it decays, \
+            such as 10,20 (default: half and three quarters of --epochs). Both count from the end of the warm-up.
             """, "epochs"))
     var decayEpochs: String?
 
@@ -29,8 +29,8 @@ struct ScheduleOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            step, multi-step, plateau: what a decay multiplies the learning rate with (default: 0.1); exponential: the same, \
-            every epoch (default: 0.9).
+            step, multi-step, plateau: what a decay multiplies the learning rate with (default: 0.1); exponential: the \
+            same, every epoch (default: 0.9).
             """, "x"))
     var decayFactor: String?
 
@@ -38,8 +38,8 @@ struct ScheduleOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            cosine, linear: the share of the learning rate that is left at the end (default: 0); plateau: that it does not \
-            fall below.
+            cosine, linear: the share of the learning rate that is left at the end (default: 0); plateau: that it does \
+            not fall below.
             """, "x"))
     var finalShare: String?
 
@@ -56,7 +56,8 @@ struct ScheduleOptions: SettingOptions {
     @Option(
         help: help(
             """
-            plateau: what is to get better: \(choices(ScheduleSettings.Metric.allCases.map(\.rawValue))) (default: test-loss).
+            plateau: what is to get better: \(choices(ScheduleSettings.Metric.allCases.map(\.rawValue))) (default: \
+            test-loss).
             """, "name"))
     var plateauMetric: String?
 }

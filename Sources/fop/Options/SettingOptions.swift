@@ -6,8 +6,8 @@ import Training
 protocol SettingOptions: ParsableArguments {}
 
 extension SettingOptions {
-    /// Puts every text that was given into a request, under the option's name. As the parser does it, names are those of
-    /// the properties.
+    /// Puts every text that was given into a request, under the option's name. As the parser does it, names are those
+    /// of the properties.
     func fill(_ request: inout TrainingRequest) {
         let known = Set(TrainingRequest.options)
         for child in Mirror(reflecting: self).children {

@@ -14,12 +14,17 @@ struct StepOptions: SettingOptions {
 
     @Option(
         help: help(
-            "The length of the step: average (1/2 to 1 along the mean gradient), sum (twice that) or off (1) (default: average).", "name"))
+            """
+            The length of the step: average (1/2 to 1 along the mean gradient), sum (twice that) or off (1) (default: \
+            average).
+            """, "name"))
     var eta: String?
 
     @Option(
         help: help(
-            "What orthogonal means: in the Fisher matrix (fisher) or in the damped one (damped) (default: fisher).", "name"))
+            """
+            What orthogonal means: in the Fisher matrix (fisher) or in the damped one (damped) (default: fisher).
+            """, "name"))
     var metric: String?
 
     @Option(
@@ -30,8 +35,8 @@ struct StepOptions: SettingOptions {
     @Option(
         help: help(
             """
-            What the sub-batches are: example (parts of each micro-batch), micro-batch (groups of them), or auto: the latter \
-            if there are several (default: auto).
+            What the sub-batches are: example (parts of each micro-batch), micro-batch (groups of them), or auto: the \
+            latter if there are several (default: auto).
             """, "name"))
     var split: String?
 
@@ -39,23 +44,26 @@ struct StepOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            The trust region: a step is shortened to keep the estimated change of the outputs below it; a number or none \
-            (default: \(CurvatureOptions.standard.klClip.map { NumberText.short($0) } ?? "none")).
+            The trust region: a step is shortened to keep the estimated change of the outputs below it; a number or \
+            none (default: \(CurvatureOptions.standard.klClip.map { NumberText.short($0) } ?? "none")).
             """, "x"))
     var klClip: String?
 
     @Option(
         help: help(
             """
-            How parameters without a Fisher block are updated: sgd, adamw, or auto, which is adamw for vit and sgd otherwise \
-            (default: auto).
+            How parameters without a Fisher block are updated: sgd, adamw, or auto, which is adamw for vit and sgd \
+            otherwise (default: auto).
             """, "name"))
     var fallback: String?
 
     @Option(
         parsing: .unconditional,
         help: help(
-            "The fallback's learning rate as a multiple of --learning-rate; a number or auto: 1 for sgd, 0.03 for adamw (default: auto).",
+            """
+            The fallback's learning rate as a multiple of --learning-rate; a number or auto: 1 for sgd, 0.03 for adamw \
+            (default: auto).
+            """,
             "x"))
     var fallbackRate: String?
 }
