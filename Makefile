@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures bench bench-figures clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures bench bench-figures bench-growth bench-micro clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -110,10 +110,24 @@ figures: ## Draw the figure and write the README's table from results/
 	"$(CACHE)/figures-venv/bin/python" -B Scripts/plot_comparison.py results/fashion-mnist-2048.json \
 	    --figure Documentation/figures/fashion-mnist.png --table README.md
 
-bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about half an hour; ARGS=--quick: two minutes)
+bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about half an hour; ARGS=--quick: a minute)
 	@$(SETUP) libtorch packages reference-venv
 	swift build --package-path Benchmarks -c release --product BenchmarkWorker $(SWIFT_FLAGS)
 	@$(PYTHON) -B Benchmarks/bench.py --cache "$(CACHE)" $(ARGS)
+
+bench-growth: ## Time steps against batch, width and depth, and fit exponents (about 5 minutes)
+	@$(SETUP) libtorch packages reference-venv
+	swift build --package-path Benchmarks -c release --product BenchmarkWorker $(SWIFT_FLAGS)
+	@$(PYTHON) -B Benchmarks/growth.py --cache "$(CACHE)" $(ARGS)
+
+bench-micro: ## Time single operations: operator calls, factors, inverses, the projection (ARGS="--filter inverse")
+	@$(SETUP) libtorch packages
+	swift build --package-path Benchmarks -c release --product MicroBenchmarks $(SWIFT_FLAGS)
+	OMP_NUM_THREADS=1 Benchmarks/.build/release/MicroBenchmarks $(ARGS)
+
+bench-figures: ## Draw the benchmark's pictures and write its tables into Documentation/performance.md, from results/
+	@$(SETUP) figures-venv
+	"$(CACHE)/figures-venv/bin/python" -B Benchmarks/figures.py
 
 clean: ## Remove what was built
 	rm -rf .build Examples/*/.build Benchmarks/.build dist

@@ -11,23 +11,24 @@ number of threads and curvature every 10 steps. `make bench` sets everything up 
     make bench-figures                            pictures and tables from results/benchmark.json
 """
 import argparse
+import signal
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from driver import bars, calls, machine, results, rounds, table  # noqa: E402
-from driver.contenders import CONTENDERS, Tools  # noqa: E402
+from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
+from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, say  # noqa: E402
 from driver.workers import Workers  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
-SEED = 0
+SMALL = 16
+"""The batch on which losses are compared before anything is timed."""
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -38,79 +39,59 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=positive, help="rounds, each with every contender once (5; --quick: 1)")
     parser.add_argument("--quick", action="store_true", help="one small cell and one round: to see that everything works")
     parser.add_argument("--full", action="store_true", help="every contender in every cell: more than an hour")
-    parser.add_argument("--threads", type=positive, default=machine.available_cores(), help="threads of all contenders")
     parser.add_argument("--output", type=Path, help="the result file")
     parser.add_argument("--resume", action="store_true", help="keep the cells that the result file has already")
-    parser.add_argument("--kfac-source", type=Path, help="folder of kfac-pytorch's source, which PyPI does not have")
-    parser.add_argument("--cache", type=Path, default=ROOT / ".cache", help="where LibTorch and Python environments are")
-    parser.add_argument("--worker", type=Path, help="the built BenchmarkWorker",
-                        default=ROOT / "Benchmarks" / ".build" / "release" / "BenchmarkWorker")
+    add_tool_options(parser)
     return parser.parse_args()
 
 
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
-    return int(text)
-
-
-def find_tools(options: argparse.Namespace, scratch: Path) -> Tools:
-    python = options.cache.absolute() / "reference-venv" / "bin" / "python"
-    for path, target in ((options.worker, "make bench builds it"), (python, "make reference-venv makes it")):
-        if not path.is_file():
-            raise BenchmarkError(f"{path} is not there: {target}")
-    if options.kfac_source and not (options.kfac_source / "kfac" / "preconditioner.py").is_file():
-        raise BenchmarkError(f"--kfac-source {options.kfac_source}: kfac/preconditioner.py is not in it")
-    return Tools(options.worker.absolute(), python, options.threads, unpack_wheel(scratch), options.kfac_source)
-
-
-def unpack_wheel(scratch: Path) -> Path | None:
-    """The newest wheel of dist/, in a folder that Python can import from; it is not installed anywhere."""
-    wheels = sorted((ROOT / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
-    if not wheels:
-        return None
-    folder = scratch / wheels[-1].stem
-    with zipfile.ZipFile(wheels[-1]) as archive:
-        archive.extractall(folder)
-    return folder
-
-
-def check_equal_work(cells: list[Cell], workers: Workers, inputs: Inputs) -> None:
-    """Before anything is timed: SGD has the same losses wherever it runs."""
+def check_equal_work(cells: list[Cell], workers: Workers, inputs: Inputs) -> dict[str, str]:
+    """Before anything is timed: does SGD have the same losses wherever it runs? What is wrong, by model."""
+    problems = {}
     for model in dict.fromkeys(cell.model for cell in cells):
         names = {name for cell in cells if cell.model == model for name in cell.contenders if CONTENDERS[name].is_sgd}
-        small = Cell(model, 16, Shape(warm_up=3, steps=1, interval=INTERVAL), tuple(sorted(names)))
+        small = Cell(model, SMALL, Shape(warm_up=2, steps=1, interval=INTERVAL), tuple(sorted(names)))
         result = rounds.begin(small, workers.tools)
         rounds.run_round(small, result, workers, inputs, lambda *_: None)
-        problem = rounds.disagreement(result)
-        if problem:
-            raise BenchmarkError(f"the contenders do not do the same work on {model}: {problem}")
-        for name, entry in result["contenders"].items():
-            if entry["status"] == "failed":
-                raise BenchmarkError(f"{name} does not run on {model}: {entry['reason']}")
-    say("SGD has the same losses over two steps in Swift and PyTorch, to one part in a thousand.")
+        if problem := rounds.disagreement(result):
+            problems[model] = problem
+        say(f"{model}: {problem or 'SGD has the same losses over two steps wherever it runs'}")
+    return problems
+
+
+def run_cell(
+    cell: Cell, options: argparse.Namespace, workers: Workers, inputs: Inputs, found: dict, progress: Progress
+) -> None:
+    result = found["cells"][cell.key]
+    for name, entry in result["contenders"].items():
+        if entry["status"] != "ok":
+            progress.drop(cell, name)
+    for number in range(1, options.rounds + 1):
+        rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
+            cell, number, options.rounds, contender, outcome))
+        if problem := rounds.disagreement(result):
+            result["problem"] = problem
+            progress.drop_cell(cell)
+            break
+        results.save(found, options.output)
 
 
 def run_cells(cells: list[Cell], options: argparse.Namespace, workers: Workers, inputs: Inputs, found: dict) -> None:
+    problems = check_equal_work(cells, workers, inputs)
     progress = Progress(cells, options.rounds)
     for cell in cells:
         result = found["cells"].get(cell.key)
         if result and results.is_complete(result, options.rounds):
-            for name in cell.contenders:
-                progress.drop(cell, name)
+            progress.drop_cell(cell)
             continue
         found["cells"][cell.key] = result = rounds.begin(cell, workers.tools)
-        for name, entry in result["contenders"].items():
-            if entry["status"] != "ok":
-                progress.drop(cell, name)
-        for number in range(1, options.rounds + 1):
-            rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
-                cell, number, options.rounds, contender, outcome))
-            problem = rounds.disagreement(result)
-            if problem:
-                raise BenchmarkError(f"the contenders do not do the same work in {cell.key}: {problem}")
-            results.save(found, options.output)
-        print(f"\n{table.title(result)}\n{table.as_text(table.HEADER, table.rows(result))}\n", flush=True)
+        if cell.model in problems:
+            result["problem"] = problems[cell.model]
+            progress.drop_cell(cell)
+        else:
+            run_cell(cell, options, workers, inputs, found, progress)
+        results.save(found, options.output)
+        print(f"\n{table.title(result)}\n{table.cell_text(result)}\n", flush=True)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -119,23 +100,21 @@ def run(options: argparse.Namespace) -> None:
     partial = options.quick or options.models or options.batches or options.contenders
     options.output = options.output or ROOT / ("runs" if partial else "results") / "benchmark.json"
     scratch = options.cache.absolute() / "benchmark"
-    scratch.mkdir(parents=True, exist_ok=True)
     tools = find_tools(options, scratch)
     cells = make_plan(options.quick, options.full, options.models, options.batches, options.contenders)
     inputs = Inputs(scratch / "inputs", SEED)
     say(f"Writing weights and batches to {inputs.folder}...")
-    inputs.write(tools.python, [(cell.model, batch) for cell in cells for batch in (16, cell.batch)])
-    found = results.load(options.output) if options.resume else {"format": results.FORMAT, "cells": {}}
-    found |= {
-        "command": "bench.py " + " ".join(sys.argv[1:]), "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        **machine.describe(tools),
+    inputs.write(tools.python, [(cell.model, batch) for cell in cells for batch in (SMALL, cell.batch)])
+    found = {
+        "format": results.FORMAT, "command": "bench.py " + " ".join(sys.argv[1:]),
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"), **machine.describe(tools),
         "settings": {"threads": options.threads, "rounds": options.rounds, "seed": SEED, "interval": INTERVAL,
                      "loss_tolerance": rounds.TOLERANCE},
+        "cells": results.cells_to_keep(options.output) if options.resume else {},
     }
     workers = Workers(tools, machine.worker_environment(options.threads))
     try:
-        check_equal_work(cells, workers, inputs)
-        if not options.contenders and "calls" not in found:
+        if not options.contenders:
             found["calls"] = calls.measure(workers, options.rounds, repetitions=5 if options.quick else 20)
         run_cells(cells, options, workers, inputs, found)
     finally:
@@ -144,14 +123,14 @@ def run(options: argparse.Namespace) -> None:
     results.save(found, options.output)
     print(f"Bars\n{table.as_text(bars.HEADER, bars.bar_rows(found))}\n")
     say(f"Written to {options.output} after {found['minutes']} minutes.")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    if any("problem" in cell for cell in found["cells"].values()):
+        raise BenchmarkError("not every cell could be compared: see above")
 
 
 def main() -> int:
     options = parse_arguments()
+    # `kill` ends like Ctrl-C: workers are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run(options)
         return 0

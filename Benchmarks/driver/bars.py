@@ -18,7 +18,7 @@ class Bar:
 
 def rounds(results: dict, model: str, batch: int, name: str) -> list[dict] | None:
     for cell in results["cells"].values():
-        if (cell["model"], cell["batch"]) == (model, batch):
+        if (cell["model"], cell["batch"]) == (model, batch) and "problem" not in cell:
             entry = cell["contenders"].get(name)
             return entry["rounds"] if entry and entry["status"] == "ok" and entry["rounds"] else None
     return None

@@ -16,6 +16,8 @@ WHOLE = Shape(warm_up=2, steps=INTERVAL, interval=INTERVAL)
 """A whole interval in each round."""
 ABRIDGED = Shape(warm_up=2, steps=3, interval=3)
 """Where steps take seconds: a step with curvature and two without, weighted as 1 to 9 afterwards."""
+SHORTEST = Shape(warm_up=2, steps=2, interval=2)
+"""One of each, where they take many."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Cell:
         return f"{self.model}:{self.batch}" + (f":slices of {self.shape.slice}" if self.shape.slice else "")
 
 
-def abridged(slice_size: int = 0) -> Shape:
-    return Shape(ABRIDGED.warm_up, ABRIDGED.steps, ABRIDGED.interval, slice_size)
+def sliced(shape: Shape) -> Shape:
+    return Shape(shape.warm_up, shape.steps, shape.interval, SLICE)
 
 
 MODELS = {
@@ -49,9 +51,9 @@ DEFAULT = [
     Cell("resnet", 256),
     Cell("resnet", 8192, ABRIDGED, CORE),
     Cell("vit", 256, WHOLE, CORE),
-    Cell("resnet18", 64, ABRIDGED, CORE),
-    Cell("plain", 2048, abridged(SLICE), SLICED),
-    Cell("plain", 60_000, abridged(SLICE), ("swift-sgd", "swift-fop-2")),
+    Cell("resnet18", 64, SHORTEST, CORE),
+    Cell("plain", 2048, sliced(ABRIDGED), SLICED),
+    Cell("plain", 60_000, sliced(SHORTEST), ("swift-sgd", "swift-fop-2")),
 ]
 QUICK = [Cell("resnet", 64, ABRIDGED)]
 
@@ -79,5 +81,5 @@ def make_plan(
 def unplanned(model: str, batch: int) -> Cell:
     heavy = model == "resnet18" or batch > 4096
     if model == "plain":
-        return Cell(model, batch, abridged(SLICE), SLICED)
+        return Cell(model, batch, sliced(ABRIDGED), SLICED)
     return Cell(model, batch, ABRIDGED if heavy else WHOLE)

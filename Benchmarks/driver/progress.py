@@ -18,6 +18,10 @@ class Progress:
         """A contender that will not run (again)."""
         self.remaining[cell.key, name] = 0
 
+    def drop_cell(self, cell: Cell) -> None:
+        for name in cell.contenders:
+            self.drop(cell, name)
+
     def done(self, cell: Cell, round_number: int, rounds: int, contender: Contender, outcome: Outcome) -> None:
         key = (cell.key, contender.name)
         self.seen[key] = outcome.seconds

@@ -42,3 +42,8 @@ def load(path: Path) -> dict:
 
 def is_complete(cell: dict, rounds: int) -> bool:
     return all(entry["status"] != "ok" or len(entry["rounds"]) >= rounds for entry in cell["contenders"].values())
+
+
+def cells_to_keep(path: Path) -> dict:
+    """The cells of an earlier run that went without a problem."""
+    return {key: cell for key, cell in load(path)["cells"].items() if "problem" not in cell}

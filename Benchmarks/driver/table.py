@@ -16,6 +16,14 @@ def rows(cell: dict) -> list[list[str]]:
     return [[CONTENDERS[name].label, *numbers(cell, name)] for name in cell["contenders"]]
 
 
+def cell_text(cell: dict) -> str:
+    return f"  not compared: {cell['problem']}" if "problem" in cell else as_text(HEADER, rows(cell))
+
+
+def cell_markdown(cell: dict) -> str:
+    return f"Not compared: {cell['problem']}." if "problem" in cell else as_markdown(HEADER, rows(cell))
+
+
 def numbers(cell: dict, name: str) -> list[str]:
     entry = cell["contenders"][name]
     if entry["status"] != "ok" or not entry["rounds"]:

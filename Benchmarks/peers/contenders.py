@@ -31,7 +31,8 @@ def ordinary(model: nn.Module, optimizer: torch.optim.Optimizer, curvature_phase
 
 
 def sgd(model: nn.Module, interval: int, options) -> Contender:
-    return ordinary(model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=options.tuned or None))
+    return ordinary(model, torch.optim.SGD(
+        model.parameters(), lr=options.learning_rate, momentum=0.9, fused=options.tuned or None))
 
 
 def adamw(model: nn.Module, interval: int, options) -> Contender:

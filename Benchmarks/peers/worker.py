@@ -23,6 +23,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     steps.add_argument("--steps", type=int, default=10)
     steps.add_argument("--interval", type=int, default=10)
     steps.add_argument("--slice", type=int, default=0)
+    steps.add_argument("--learning-rate", type=float, default=0.01, help="SGD's; its losses are compared")
     steps.add_argument("--threads", type=int, default=2)
     steps.add_argument("--tuned", action="store_true", help="our allocator settings, channels last, fused updates")
     steps.add_argument("--kfac-source", help="folder of kfac-pytorch's source")

@@ -12,10 +12,12 @@ enum Contender: String, CaseIterable, ExpressibleByArgument {
     var usesCurvature: Bool { self != .sgd && self != .adamw }
 
     /// With learning rates that keep the loss finite for the few steps of a measurement.
-    /// - Parameter interval: steps from one update of curvature and inverses to the next.
-    func makeOptimizer(for model: Module, interval: Int) throws -> any Optimizer {
+    /// - Parameters:
+    ///   - interval: steps from one update of curvature and inverses to the next.
+    ///   - learningRate: SGD's.
+    func makeOptimizer(for model: Module, interval: Int, learningRate: Double) throws -> any Optimizer {
         switch self {
-        case .sgd: try SGD(model, learningRate: 0.01, momentum: 0.9)
+        case .sgd: try SGD(model, learningRate: learningRate, momentum: 0.9)
         case .adamw: try AdamW(model, learningRate: 1e-3)
         case .kfac: try FOP(model, learningRate: 0.01, options: options(interval) { $0.beta = .zero })
         case .fop2: try FOP(model, learningRate: 0.01, options: options(interval))

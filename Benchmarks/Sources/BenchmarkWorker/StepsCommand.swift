@@ -23,6 +23,8 @@ struct StepsCommand: ParsableCommand {
     var interval = 10
     @Option(help: "Examples that pass through the network at a time; 0 for the whole batch.")
     var slice = 0
+    @Option(help: "SGD's; its losses are compared.")
+    var learningRate = 0.01
     @Option(help: "Threads of the operators.")
     var threads = 2
     @Option(help: "Channels of the model 'tower'.")
@@ -45,7 +47,8 @@ struct StepsCommand: ParsableCommand {
         if let weights { try network.load(SafetensorsFile.read(weights).tensors) }
         if model.prefersChannelsLast { network.to(memoryFormat: .channelsLast) }
         let batch = try TrainingBatch(file: inputs, channelsLast: model.prefersChannelsLast, slice: slice)
-        let optimizer = try contender.makeOptimizer(for: network, interval: interval)
+        let optimizer = try contender.makeOptimizer(
+            for: network, interval: interval, learningRate: learningRate)
         let startMemory = ProcessMemory.resident
         var run = TimedSteps()
         for index in 0..<(warmUp + steps) {

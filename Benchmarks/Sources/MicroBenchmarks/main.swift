@@ -1,3 +1,5 @@
 import Benchmark
+import Torch
 
-Benchmark.main()
+// One thread unless OMP_NUM_THREADS says otherwise: what is measured is small.
+Benchmark.main([operatorSuite(), factorSuite(), inverseSuite(), projectionSuite()])

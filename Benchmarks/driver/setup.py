@@ -1,0 +1,52 @@
+"""Options and tools that bench.py and growth.py have in common."""
+import argparse
+import sys
+import zipfile
+from pathlib import Path
+
+from . import machine
+from .contenders import Tools
+from .failure import BenchmarkError
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = 0
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return int(text)
+
+
+def add_tool_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive, default=machine.available_cores(), help="threads of all contenders")
+    parser.add_argument("--kfac-source", type=Path, help="folder of kfac-pytorch's source, which PyPI does not have")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".cache", help="where LibTorch and Python environments are")
+    parser.add_argument("--worker", type=Path, help="the built BenchmarkWorker",
+                        default=ROOT / "Benchmarks" / ".build" / "release" / "BenchmarkWorker")
+
+
+def find_tools(options: argparse.Namespace, scratch: Path) -> Tools:
+    python = options.cache.absolute() / "reference-venv" / "bin" / "python"
+    for path, target in ((options.worker, "make bench builds it"), (python, "make reference-venv makes it")):
+        if not path.is_file():
+            raise BenchmarkError(f"{path} is not there: {target}")
+    if options.kfac_source and not (options.kfac_source / "kfac" / "preconditioner.py").is_file():
+        raise BenchmarkError(f"--kfac-source {options.kfac_source}: kfac/preconditioner.py is not in it")
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Tools(options.worker.absolute(), python, options.threads, unpack_wheel(scratch), options.kfac_source)
+
+
+def unpack_wheel(scratch: Path) -> Path | None:
+    """The newest wheel of dist/, in a folder that Python can import from; it is not installed anywhere."""
+    wheels = sorted((ROOT / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        return None
+    folder = scratch / wheels[-1].stem
+    with zipfile.ZipFile(wheels[-1]) as archive:
+        archive.extractall(folder)
+    return folder
