@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
     workers = Workers(tools, machine.worker_environment(options.threads))
     try:
         if not options.contenders:
-            found["calls"] = calls.measure(workers, options.rounds, repetitions=5 if options.quick else 20)
+            found["calls"] = calls.measure(workers, max(options.rounds, calls.ROUNDS))
         run_cells(cells, options, workers, inputs, found)
     finally:
         workers.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 from . import table
 from .failure import BenchmarkError
 
-FULL_NOTE = "Cells list the contenders that ran in them; `make bench ARGS=--full` runs all in all."
+FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs all of them everywhere."
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -27,13 +27,17 @@ def put(path: Path, name: str, text: str) -> None:
 def steps(found: dict) -> str:
     machine, versions, settings = found["machine"], found["versions"], found["settings"]
     parts = [
-        f"{machine['processor']}, {settings['threads']} threads, {machine['memory_gb']} GB, {machine['system']}, "
+        f"{machine['processor']}, {count(settings['threads'], 'thread')}, {machine['memory_gb']} GB, {machine['system']}, "
         f"{machine['c_library']}; PyTorch {versions['torch']}, {versions['swift']}, pytorch-optimizer "
-        f"{versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; {settings['rounds']} rounds on "
+        f"{versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; {count(settings['rounds'], 'round')} on "
         f"{found['started'].split()[0]}, {found['minutes']} minutes, commit {versions['commit']}. {FULL_NOTE}"]
     for cell in found["cells"].values():
         parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}")
     return "\n\n".join(parts)
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def upper(text: str) -> str:

@@ -29,7 +29,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     steps.add_argument("--kfac-source", help="folder of kfac-pytorch's source")
     calls = commands.add_parser("calls", help="time products of two 2 x 2 matrices while autograd records")
     calls.add_argument("--repetitions", type=int, default=20)
-    calls.add_argument("--calls", type=int, default=5000)
+    calls.add_argument("--calls", type=int, default=10_000)
     return parser.parse_args(words)
 
 

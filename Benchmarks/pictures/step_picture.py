@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 
 from driver import table
 from driver.contenders import CONTENDERS
+from driver.documents import count
 from driver.summary import summarize
 
 
@@ -23,8 +24,8 @@ def draw(found: dict, path: Path) -> None:
         else:
             axis.axis("off")
     machine = found["machine"]
-    figure.suptitle(f"Training steps, {found['settings']['threads']} threads, {machine['processor']}, "
-                    f"PyTorch {found['versions']['torch']}: median of {found['settings']['rounds']} rounds")
+    figure.suptitle(f"Training steps, {count(found['settings']['threads'], 'thread')}, {machine['processor']}, "
+                    f"PyTorch {found['versions']['torch']}: median of {count(found['settings']['rounds'], 'round')}")
     style.save(figure, path)
 
 
@@ -42,7 +43,7 @@ def draw_cell(cell: dict, axis) -> None:
     for place, summary in enumerate(summaries):
         axis.text(summary.mean, place, f" {table.milliseconds(summary.mean)}", va="center", fontsize=8)
     axis.set_xlim(0, 1.15 * max(values))
-    axis.set_title(table.title(cell), fontsize=10)
+    axis.set_title(table.title(cell).replace("`", ""), fontsize=10)
     axis.set_xlabel("ms per step, curvature every 10 steps included", fontsize=8)
     axis.tick_params(labelsize=8)
     axis.grid(axis="x", alpha=0.3)

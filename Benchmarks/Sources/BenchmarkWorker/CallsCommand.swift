@@ -9,7 +9,7 @@ struct CallsCommand: ParsableCommand {
     @Option(help: "Times that are reported, each the mean over --calls calls.")
     var repetitions = 20
     @Option(help: "Calls for each of them.")
-    var calls = 5_000
+    var calls = 10_000
 
     func validate() throws {
         guard repetitions >= 1, calls >= 1 else {
