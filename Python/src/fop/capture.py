@@ -26,6 +26,8 @@ class Capture:
         self.engine = engine
         self._intervals = intervals
         self._handles: list[Any] = []
+        # Not __del__: when this goes as part of a cycle, the handles' own weak references may be gone before.
+        self._finalizer = weakref.finalize(self, _remove, self._handles)
         self._task = -1
         """The backward pass under way, or the last one."""
         self._totals: dict[int, dict[int, Tensor]] = {}
@@ -47,11 +49,7 @@ class Capture:
 
     def remove(self) -> None:
         """Takes the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-
-    __del__ = remove
+        self._finalizer()
 
     # What the hooks call.
 
@@ -114,13 +112,13 @@ class Capture:
 
     def _drop_zeroed(self) -> None:
         """Somebody may have zeroed the gradients without this optimizer's `zero_grad`."""
+        weights = [self.layers[index].parameters[0].grad for index in self._complete if not self._lacks_gradient(index)]
+        # The first one that is not zero ends the search.
+        if self._complete and not any(weight.any() for weight in weights):
+            return self.discard()
         for index in [index for index in self._complete if self._lacks_gradient(index)]:
             self.engine.discard(index)
             self._complete.discard(index)
-        weights = [self.layers[index].parameters[0].grad for index in self._complete]
-        # The first one that is not zero ends the search.
-        if weights and not any(weight.any() for weight in weights):
-            self.discard()
 
     def _lacks_gradient(self, index: int) -> bool:
         return any(parameter.grad is None for parameter in self.layers[index].parameters)
@@ -177,6 +175,12 @@ class Capture:
         self._complete = set()
         self._task = -1
         self._has_begun = False
+
+
+def _remove(handles: list[Any]) -> None:
+    for handle in handles:
+        handle.remove()
+    handles.clear()
 
 
 def _accumulator(parameter: nn.Parameter) -> Any:

@@ -1,0 +1,136 @@
+"""Saved states: bit-exact resume, names, devices, mismatches."""
+
+import copy
+
+import pytest
+import torch
+from test_protocol import assert_same, backward, parameters, small_model
+from torch import nn
+
+import fop
+
+
+def run(model, optimizer, steps):
+    for step in steps:
+        backward(model, step)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def make(model, **options):
+    return fop.FOP(model, lr=0.05, weight_decay=0.01, factor_interval=2, inverse_interval=3, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"fallback": "adamw"}, {"momentum": 0.0}], ids=str)
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path, options, steps):
+    def model():
+        return nn.Sequential(small_model(), nn.PReLU())
+
+    straight = model()
+    optimizer = make(straight, **options)
+    run(straight, optimizer, range(steps))
+    torch.save({"model": straight.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "run.pt")
+    run(straight, optimizer, range(steps, 8))
+
+    resumed = model()
+    again = make(resumed, **options)
+    run(resumed, again, range(20, 22))
+    saved = torch.load(tmp_path / "run.pt", weights_only=True, map_location="cpu")
+    resumed.load_state_dict(saved["model"])
+    again.load_state_dict(saved["optimizer"])
+    run(resumed, again, range(steps, 8))
+    assert_same(parameters(straight), parameters(resumed))
+    assert again.stats["steps"] == optimizer.stats["steps"] == 8
+
+
+def test_without_factors_the_run_goes_on():
+    model = small_model()
+    optimizer = make(model)
+    run(model, optimizer, range(3))
+    small, whole = optimizer.state_dict(include_factors=False), optimizer.state_dict()
+    assert set(small["curvature"]) == {"counters", "damping"} and len(whole["curvature"]) > 10
+    other = make(small_model(1))
+    other.load_state_dict(small)
+    assert other.stats["steps"] == 3
+
+
+def test_settings_come_back():
+    optimizer = make(small_model())
+    optimizer.param_groups[0].update(lr=0.3, momentum=0.5, initial_lr=0.7)
+    other = make(small_model())
+    other.load_state_dict(optimizer.state_dict())
+    group = other.param_groups[0]
+    assert (group["lr"], group["momentum"], group["initial_lr"]) == (0.3, 0.5, 0.7)
+    assert group["params"][0] is next(iter(other._names))
+
+
+def test_names_do_not_depend_on_wrappers():
+    class Wrapper(nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, x):
+            return self.module(x)
+
+    plain, wrapped = small_model(), Wrapper(small_model())
+    one, other = make(plain), make(wrapped)
+    run(plain, one, range(2))
+    other.load_state_dict(one.state_dict())
+    wrapped.module.load_state_dict(plain.state_dict())
+    run(plain, one, range(2, 5))
+    run(wrapped, other, range(2, 5))
+    assert_same(parameters(plain), parameters(wrapped))
+
+
+def test_states_of_other_models_are_refused():
+    optimizer = make(small_model())
+    run_model = small_model()
+    trained = make(run_model)
+    run(run_model, trained, range(1))
+    saved = trained.state_dict()
+    with pytest.raises(ValueError, match="'state'"):
+        optimizer.load_state_dict({"param_groups": []})
+    with pytest.raises(ValueError, match="other parameters: '0"):
+        make(nn.Sequential(nn.Tanh(), nn.Linear(6, 3))).load_state_dict(saved)
+    wrong = copy.deepcopy(saved)
+    wrong["curvature"]["0.input_factor"] = torch.zeros(2, 2)
+    with pytest.raises(ValueError, match="'0.input_factor' has shape"):
+        optimizer.load_state_dict(wrong)
+    wrong = copy.deepcopy(saved)
+    wrong["state"]["0.weight"]["momentum_buffer"] = torch.zeros(2)
+    with pytest.raises(ValueError, match="'momentum_buffer' of '0.weight' has shape"):
+        optimizer.load_state_dict(wrong)
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    with pytest.raises(ValueError, match="1 parameter groups"):
+        optimizer.load_state_dict(saved)
+
+
+def test_loading_discards_gathered_gradients():
+    model, twin = small_model(), small_model()
+    optimizer, other = make(model), make(twin)
+    saved = optimizer.state_dict()
+    backward(model, 5)
+    optimizer.load_state_dict(saved)
+    model.zero_grad()
+    run(model, optimizer, range(2))
+    run(twin, other, range(2))
+    assert_same(parameters(model), parameters(twin))
+
+
+def test_the_optimizer_itself_is_not_pickled():
+    with pytest.raises(TypeError, match="use state_dict"):
+        copy.deepcopy(make(small_model()))
+
+
+def test_state_dict_hooks_run():
+    seen = []
+    optimizer = make(small_model())
+    optimizer.register_state_dict_pre_hook(lambda optimizer: seen.append("pre"))
+    optimizer.register_state_dict_post_hook(lambda optimizer, state: seen.append("post"))
+    optimizer.register_load_state_dict_post_hook(lambda optimizer: seen.append("loaded"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert seen == ["pre", "post", "loaded"]
+
+
