@@ -24,9 +24,8 @@ def kronecker_matrices(A, G, damping):
     return np.kron(G, A), damped
 
 
-def half_gradients(per_example):
-    """The mean gradients of the two halves (N x ...); the first has one example more where N is odd."""
-    first = (len(per_example) + 1) // 2
+def half_gradients(per_example, first):
+    """The mean gradients (N x ...) of the first so many examples, and of the others."""
     return per_example[:first].mean(0), per_example[first:].mean(0)
 
 

@@ -12,9 +12,12 @@ class Reference:
         self.damping, self.decay, self.approximation, self.projection = damping, decay, approximation, projection
         self.averages = {}
 
-    def directions(self, model, x, labels):
+    def directions(self, model, *micro_batches):
+        """Of one batch (x, labels), whose examples are halved, or of several, which are."""
         found = {}
-        for name, seen in passes(model, x, labels).items():
+        sizes = [len(labels) for _, labels in micro_batches]
+        self.first = (sizes[0] + 1) // 2 if len(sizes) == 1 else sum(sizes[:(len(sizes) + 1) // 2])
+        for name, seen in joined([passes(model, *micro_batch) for micro_batch in micro_batches]).items():
             shapes = {part: tuple(value.shape) for part, value in getattr(model, name).named_parameters()}
             if name == "grouped":
                 blocks = [self.kronecker(f"{name}{group}", *pair) for group, pair in enumerate(seen)]
@@ -39,7 +42,7 @@ class Reference:
     def kronecker(self, name, a, g):
         A, G = kronecker_statistics(a, g, self.approximation)
         F, M = kronecker_matrices(self.averaged(f"{name}.A", A), self.averaged(f"{name}.G", G), self.damping)
-        return F, M, *half_gradients(np.einsum("nto,nti->noi", g, a))
+        return F, M, *half_gradients(np.einsum("nto,nti->noi", g, a), self.first)
 
     def grouped(self, blocks):
         """All groups are one block: their matrices are on the diagonal of one."""
@@ -50,9 +53,19 @@ class Reference:
     def unit_wise(self, name, gradients):
         F = self.averaged(name, np.einsum("nui,nuj->uij", gradients, gradients) / len(gradients))
         M = F + self.damping * np.eye(2)
-        g1, g2 = half_gradients(gradients)
+        g1, g2 = half_gradients(gradients, self.first)
         d = project(g1.ravel(), g2.ravel(), block_diagonal(F), block_diagonal(M), **self.projection)
         return d.reshape(-1, 2)
+
+
+def joined(parts):
+    """What several micro-batches brought, one after another."""
+    def join(values):
+        if isinstance(values[0], (tuple, list)):
+            return type(values[0])(join([value[place] for value in values]) for place in range(len(values[0])))
+        return np.concatenate(values)
+
+    return {name: join([part[name] for part in parts]) for name in parts[0]}
 
 
 def block_diagonal(matrices):

@@ -115,7 +115,7 @@ def test_weight_decay_and_momentum_are_decoupled_heavy_ball():
     for step in range(3):
         x, labels = batch(8, seed=step)
         before = {name: value.detach().clone() for name, value in model.named_parameters()}
-        directions = reference.directions(model, x, labels)
+        directions = reference.directions(model, (x, labels))
         functional.cross_entropy(model(x), labels).backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -1,11 +1,20 @@
-"""The loss scale of torch.amp.GradScaler, which enters the curvature squared."""
+"""Mixed precision: autocast, and the loss scale of torch.amp.GradScaler, which enters the curvature squared."""
 
+import contextlib
 import sys
 from collections import defaultdict
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Products of factors and gradients keep their precision, also where a loop calls us under autocast."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return contextlib.nullcontext()
 
 
 def backward_scale(optimizer: torch.optim.Optimizer) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .amp import without_autocast
 from .engine import Engine
 from .fisher import drawn_gradient, find_logits
 from .layers import Layer
@@ -73,7 +74,7 @@ class Capture:
         if self._drawing_scale is not None:
             gradient = output_gradient.detach()
             gradient = (gradient if gradient.dtype == torch.float64 else gradient.float()) / self._drawing_scale
-            with _without_autocast(gradient):
+            with without_autocast(gradient.device):
                 self.engine.record(index, layer_input, gradient, *(statistics or ()))
             return
         # A pass that leaves no weight gradient behind (torch.autograd.grad with respect to something else) is not
@@ -83,7 +84,7 @@ class Capture:
         task = torch._C._current_graph_task_id()
         if task != self._task:
             self._begin(task)
-        with _without_autocast(output_gradient):
+        with without_autocast(output_gradient.device):
             self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))
         self._totals.setdefault(index, {})
         self._complete.discard(index)
@@ -96,7 +97,8 @@ class Capture:
         totals[place] = gradient.detach()
         if len(totals) == len(self.layers[index].parameters):
             del self._totals[index]
-            self.engine.complete(index, [totals[place] for place in range(len(totals))])
+            with without_autocast(gradient.device):
+                self.engine.complete(index, [totals[place] for place in range(len(totals))])
             self._complete.add(index)
             self.ever_recorded.add(index)
 
@@ -186,13 +188,6 @@ def _remove(handles: list[Any]) -> None:
 def _accumulator(parameter: nn.Parameter) -> Any:
     """The node of the graph that adds to the parameter's gradient. Asked for each time: it changes with `.to()`."""
     return parameter.view_as(parameter).grad_fn.next_functions[0][0]
-
-
-def _without_autocast(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
-    kind = tensor.device.type
-    if torch.is_autocast_enabled(kind):
-        return torch.autocast(kind, enabled=False)
-    return contextlib.nullcontext()
 
 
 class ForwardHook:

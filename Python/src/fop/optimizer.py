@@ -1,5 +1,6 @@
 """The optimizers."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
@@ -164,7 +165,10 @@ class FOP(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self._take_step()
+        with contextlib.ExitStack() as stack:
+            for device in {parameter.device for group in self.param_groups for parameter in group["params"]}:
+                stack.enter_context(amp.without_autocast(device))
+            self._take_step()
         return loss
 
     def _take_step(self) -> None:
