@@ -13,6 +13,8 @@ python="$work/venv/bin/python"
 echo "$environment" >"$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch.pth"
 "$base" -m pip --python "$python" install --quiet --disable-pip-version-check --no-index --no-deps dist/*.whl
 cp -r Python/tests Python/pyproject.toml "$work"
+# Where the examples and the documentation are that tests try.
+export FOP_REPOSITORY="$PWD"
 cd "$work"
 "$python" -c 'import sys, torch, fop; assert fop.__file__.startswith(sys.prefix), fop.__file__
 print(f"fop {fop.__version__} on torch {torch.__version__}, Python {sys.version.split()[0]}")'

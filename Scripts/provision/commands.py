@@ -87,8 +87,9 @@ def set_up_figures_venv(cache: Cache, options: argparse.Namespace) -> None:
 
 def set_up_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:
     torch = PinFile.read(options.pins / "libtorch-requirements.txt").version("torch")
+    zoo = PinFile.read(options.pins / "python-zoo-requirements.txt")
     venvs.ensure(cache, cache.python_test_venv, PinFile.read(options.pins / "python-test-requirements.txt"),
-                 purpose="the wheel's tests", extra=[f"torch=={torch}"])
+                 purpose="the wheel's tests", extra=[f"torch=={torch}", *(pin.line for pin in zoo.pins)])
 
 
 def set_up_oldest_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 outputs, and each backward pass's own weight gradients by hooks on the parameters."""
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from .engine import Engine
 from .fisher import drawn_gradient, find_logits
 from .layers import Layer
 from .normalization import fixed_statistics
+from .saving import SavedTensor, save
 
 Statistics = tuple[Tensor, Tensor] | None
 
@@ -31,6 +33,8 @@ class Capture:
         self._finalizer = weakref.finalize(self, _remove, self._handles)
         self._task = -1
         """The backward pass under way, or the last one."""
+        self._outer: dict[int, int] = {}
+        """Backward passes within it, as reentrant checkpoints make them, and the one that they belong to."""
         self._totals: dict[int, dict[int, Tensor]] = {}
         """Of the pass under way: what has come of the gradients of layers that were recorded."""
         self._complete: set[int] = set()
@@ -43,10 +47,16 @@ class Capture:
         self._drawing_scale: float | None = None
         self._has_begun = False
         own = weakref.ref(self)
+        # Code that was compiled before would go on without hooks.
+        torch.compiler.reset()
+        look = outside_graphs()
         for index, (module, layer) in enumerate(zip(modules, layers)):
-            self._handles.append(module.register_forward_hook(ForwardHook(own, index), with_kwargs=True))
-            for place, parameter in enumerate(layer.parameters):
-                self._handles.append(parameter.register_hook(ParameterHook(own, index, place)))
+            self._handles.append(module.register_forward_hook(ForwardHook(own, index, look), with_kwargs=True))
+            on_parameters = [parameter.register_hook(ParameterHook(own, index, place))
+                             for place, parameter in enumerate(layer.parameters)]
+            self._handles += on_parameters
+            # The optimizer keeps parameters whose layer has gone.
+            weakref.finalize(module, _remove, on_parameters).atexit = False
 
     def remove(self) -> None:
         """Takes the hooks off."""
@@ -66,24 +76,29 @@ class Capture:
             # The node, as the tensor may be changed in place later.
             self._edges.append(torch.autograd.graph.get_gradient_edge(output))
         output.register_hook(
-            OutputHook(weakref.ref(self), index, layer_input.detach(), accumulator, fixed_statistics(module)))
+            OutputHook(weakref.ref(self), index, save(layer_input), accumulator, fixed_statistics(module)))
 
-    def record(self, index: int, layer_input: Tensor, output_gradient: Tensor, accumulator: Any,
-               statistics: Statistics) -> None:
+    def record(self, index: int, saved: SavedTensor, output_gradient: Tensor, accumulator: Any,
+               statistics: Statistics, recomputed_in: int) -> None:
         """When the gradient of a layer's output is known."""
         if self._drawing_scale is not None:
             gradient = output_gradient.detach()
             gradient = (gradient if gradient.dtype == torch.float64 else gradient.float()) / self._drawing_scale
-            with without_autocast(gradient.device):
-                self.engine.record(index, layer_input, gradient, *(statistics or ()))
+            layer_input = saved.get()
+            if layer_input is not None:
+                with without_autocast(gradient.device):
+                    self.engine.record(index, layer_input, gradient, *(statistics or ()))
             return
         # A pass that leaves no weight gradient behind (torch.autograd.grad with respect to something else) is not
         # one of the training loop's.
         if not torch._C._will_engine_execute_node(accumulator):
             return
-        task = torch._C._current_graph_task_id()
+        task = self._outermost(torch._C._current_graph_task_id(), recomputed_in)
         if task != self._task:
             self._begin(task)
+        layer_input = saved.get()
+        if layer_input is None:
+            return
         with without_autocast(output_gradient.device):
             self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))
         self._totals.setdefault(index, {})
@@ -92,7 +107,8 @@ class Capture:
     def total(self, index: int, place: int, gradient: Tensor) -> None:
         """When the gradient of a parameter from the pass under way is known, before it is added to `.grad`."""
         totals = self._totals.get(index)
-        if totals is None or torch._C._current_graph_task_id() != self._task:
+        task = torch._C._current_graph_task_id()
+        if totals is None or self._outer.get(task, task) != self._task:
             return
         totals[place] = gradient.detach()
         if len(totals) == len(self.layers[index].parameters):
@@ -102,12 +118,23 @@ class Capture:
             self._complete.add(index)
             self.ever_recorded.add(index)
 
+    def _outermost(self, task: int, recomputed_in: int) -> int:
+        """The loop's own backward pass, which a pass within it is part of: it goes through what was recomputed in
+        another one (-1: not recomputed)."""
+        if recomputed_in != -1 and recomputed_in != task:
+            if self._distribution is not None:
+                raise RuntimeError("fop: fisher='mc' cannot see through reentrant checkpoints: use "
+                                   "checkpoint(..., use_reentrant=False), or fisher='empirical'")
+            self._outer[task] = self._outer.get(recomputed_in, recomputed_in)
+        return self._outer.get(task, task)
+
     def _begin(self, task: int) -> None:
         self._drop_zeroed()
         for index in self._totals:
             self.engine.discard(index)
         self._totals = {}
         self._task = task
+        self._outer = {inner: outer for inner, outer in self._outer.items() if outer == task}
         if not self._has_begun:
             self.engine.begin_micro_batch(*self._intervals())
         self._has_begun = False
@@ -130,7 +157,8 @@ class Capture:
     def draw_from(self, model: nn.Module, distribution: str, reduction: str) -> None:
         """Has every forward pass of the model followed by a backward pass from drawn labels, when curvature is due."""
         self._distribution, self._reduction = distribution, reduction
-        self._handles.append(model.register_forward_hook(ForwardHook(weakref.ref(self), None), with_kwargs=True))
+        hook = ForwardHook(weakref.ref(self), None, outside_graphs())
+        self._handles.append(model.register_forward_hook(hook, with_kwargs=True))
 
     def predicted(self, output: Any) -> None:
         """After the model's forward."""
@@ -176,6 +204,7 @@ class Capture:
         self._totals = {}
         self._complete = set()
         self._task = -1
+        self._outer = {}
         self._has_begun = False
 
 
@@ -190,21 +219,38 @@ def _accumulator(parameter: nn.Parameter) -> Any:
     return parameter.view_as(parameter).grad_fn.next_functions[0][0]
 
 
+@functools.cache
+def outside_graphs() -> Callable[..., None]:
+    """:func:`look`, where torch.compile breaks its graph: it traces the hooks of modules, and in a graph the hooks that
+    they put on tensors are lost."""
+    return torch.compiler.disable(
+        look, reason="fop looks at what passes through the layers, so fullgraph=True is not possible")
+
+
+def look(reference: "weakref.ref[Capture]", index: int | None, module: nn.Module, arguments: tuple[Any, ...],
+         keywords: dict[str, Any], output: Any) -> None:
+    """What a forward hook is for."""
+    capture = reference()
+    if capture is None:
+        return
+    if index is None:
+        return capture.predicted(output)
+    layer_input = arguments[0] if arguments else keywords.get("input")
+    capture.observe(index, module, layer_input, output)
+
+
 class ForwardHook:
     """Copies and saved models get a hook that does nothing, and needs no fop to be loaded."""
 
-    def __init__(self, capture: "weakref.ref[Capture]", index: int | None):
+    def __init__(self, capture: "weakref.ref[Capture]", index: int | None, look: Callable[..., None]):
         self._capture = capture
         self._index = index
         """Of the layer; None for the model itself."""
+        self._look = look
 
     def __call__(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
-        capture = self._capture()
-        if capture is not None and torch.is_grad_enabled():
-            if self._index is None:
-                return capture.predicted(output)
-            layer_input = arguments[0] if arguments else keywords.get("input")
-            capture.observe(self._index, module, layer_input, output)
+        if torch.is_grad_enabled():
+            self._look(self._capture, self._index, module, arguments, keywords, output)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A function of the standard library that takes anything and returns None.
@@ -217,16 +263,16 @@ class ForwardHook:
 class OutputHook:
     """Waits in the graph for the gradient of one call's output."""
 
-    __slots__ = ("_capture", "_index", "_input", "_version", "_accumulator", "_statistics")
+    __slots__ = ("_capture", "_index", "_input", "_accumulator", "_statistics", "_recomputed_in")
 
-    def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: Tensor, accumulator: Any,
+    def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: SavedTensor, accumulator: Any,
                  statistics: Statistics):
         self._capture = capture
         self._index = index
-        self._input: Tensor | None = layer_input
-        self._version = layer_input._version
+        self._input: SavedTensor | None = layer_input
         self._accumulator = accumulator
         self._statistics = statistics
+        self._recomputed_in = torch._C._current_graph_task_id()
 
     def __call__(self, gradient: Tensor) -> None:
         capture, layer_input = self._capture(), self._input
@@ -235,9 +281,8 @@ class OutputHook:
         if not torch._C._autograd._get_current_graph_task_keep_graph():
             # The graph lives as long as the loss, and the input with it.
             self._input = None
-        # Changed in place since the forward pass: the layer goes without a record, and takes the fallback's step.
-        if layer_input._version == self._version:
-            capture.record(self._index, layer_input, gradient, self._accumulator, self._statistics)
+        capture.record(
+            self._index, layer_input, gradient, self._accumulator, self._statistics, self._recomputed_in)
 
 
 class ParameterHook:

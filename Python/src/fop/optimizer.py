@@ -295,7 +295,9 @@ class FOP(torch.optim.Optimizer):
         total = max(1, sum(parameter.numel() for parameter in self._names))
         rows = []
         covered = set()
-        for layer in self._layers:
+        for index, layer in enumerate(self._layers):
+            if layer.name in self._warned and index not in self._capture.ever_recorded:
+                continue
             own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
                    if key.rpartition(".")[0] == layer.name}
             for place, (name, parameter) in enumerate(zip(layer.parameter_names, layer.parameters)):
