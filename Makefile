@@ -61,8 +61,9 @@ data: ## Fetch Fashion-MNIST into the cache
 info: build ## Say which LibTorch, devices, threads and folders fop uses
 	@.build/release/fop info
 
-test-scripts: ## Try the set-up's failure cases, offline
+test-scripts: ## Try the set-up's failure cases and the benchmark's driver, offline
 	@$(SETUP)
+	@$(PYTHON) -B -m unittest discover --start-directory Benchmarks/tests --top-level-directory Benchmarks
 	@Scripts/test-setup.sh "$(PYTHON)"
 
 test-examples: ## Build and run the packages under Examples

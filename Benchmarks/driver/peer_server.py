@@ -22,38 +22,44 @@ class PeerServer:
         self.scratch = tempfile.TemporaryDirectory(prefix="fop-benchmark-")
         self.errors = Path(self.scratch.name) / "server-errors"
         with open(self.errors, "w") as errors:
-            self.process = subprocess.Popen([str(python), str(PROGRAM)], stdin=subprocess.PIPE, text=True,
-                                            stdout=subprocess.PIPE, stderr=errors, env=dict(environment))
+            self.process = subprocess.Popen([str(python), str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=errors, env=dict(environment))
+        self.unread = b""
 
     def run(self, arguments: Sequence[str], path: Sequence[str], time_limit: float) -> tuple[int, str, str]:
         """Runs one worker. Returns exit code, output and errors."""
         output, errors = (Path(self.scratch.name) / name for name in ("output", "errors"))
         job = {"arguments": list(arguments), "path": list(path), "output": str(output), "errors": str(errors)}
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.write(json.dumps(job).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             self.fail()
         pid = self.answer()["pid"]
         try:
-            if not self.has_answer(time_limit):
-                raise TookTooLong
+            code = self.answer(time_limit)["code"]
         except BaseException:
             os.kill(pid, signal.SIGKILL)
             self.answer()
             raise
-        return self.answer()["code"], output.read_text(errors="replace"), errors.read_text(errors="replace")
+        return code, output.read_text(errors="replace"), errors.read_text(errors="replace")
 
-    def has_answer(self, seconds: float) -> bool:
+    def answer(self, time_limit: float | None = None) -> dict:
+        """The next line. What came after it waits in `unread`, which the system does not know of when it is asked."""
+        while b"\n" not in self.unread:
+            if not self.has_more(time_limit):
+                raise TookTooLong
+            more = os.read(self.process.stdout.fileno(), 4096)
+            if not more:
+                self.fail()
+            self.unread += more
+        line, self.unread = self.unread.split(b"\n", 1)
+        return json.loads(line)
+
+    def has_more(self, seconds: float | None) -> bool:
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             return bool(selector.select(seconds))
-
-    def answer(self) -> dict:
-        line = self.process.stdout.readline()
-        if not line:
-            self.fail()
-        return json.loads(line)
 
     def fail(self) -> None:
         words = self.errors.read_text().strip().splitlines()

@@ -55,6 +55,6 @@ def disagreement(result: dict) -> str | None:
         if CONTENDERS[name].is_sgd and entry["rounds"]}
     for name, values in losses.items():
         for first, value in zip(next(iter(losses.values())), values):
-            if abs(value - first) > TOLERANCE * abs(first):
+            if not abs(value - first) <= TOLERANCE * abs(first):
                 return f"the losses of {name} are {values}, those of {next(iter(losses))} {losses[next(iter(losses))]}"
     return None

@@ -1,0 +1,90 @@
+"""bench.py and growth.py from end to end, with workers that report made-up times at once."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class CommandTests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.output, self.log = self.folder / "out" / "results.json", self.folder / "log"
+        self.worker = self.folder / "worker"
+        python = self.folder / "reference-venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        for place in (self.worker, python):
+            shutil.copy(HERE / "fake_worker.py", place)
+            place.chmod(0o755)
+
+    def run_command(self, name, *words, **environment):
+        command = [sys.executable, "-B", str(HERE.parent / name), "--cache", str(self.folder), "--worker", str(self.worker),
+                   "--threads", "1", "--output", str(self.output), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60,
+                              env=os.environ | {"FAKE_LOG": str(self.log)} | environment)
+        found = json.loads(self.output.read_text()) if self.output.is_file() else None
+        return done, found
+
+    def bench(self, *words, **environment):
+        return self.run_command("bench.py", "--models", "resnet", "--batches", "512", "2048", "--rounds", "2", *words,
+                                **environment)
+
+    def test_everybody_runs_in_turn_in_every_round(self):
+        done, found = self.bench()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(list(found["cells"]), ["resnet:512", "resnet:2048"])
+        cell = found["cells"]["resnet:2048"]
+        self.assertEqual(len(cell["contenders"]["swift-fop-2"]["rounds"]), 2)
+        self.assertEqual(cell["contenders"]["kfac-pytorch"]["status"], "skipped")
+        self.assertIn("--kfac-source", cell["contenders"]["kfac-pytorch"]["reason"])
+        # (11 * 9 + 30) / 10 against 10, and against (20 * 9 + 120) / 10
+        self.assertRegex(done.stdout, r"FOP step / our own SGD step, batch 2048 +1\.10 +1\.290 +not met")
+        self.assertRegex(done.stdout, r"FOP step / ASDL's K-FAC step \(empirical\), batch 2048 +0\.40 +0\.430 +not met")
+        names = [words.split("--contender ")[1].split()[0] for words in self.log.read_text().splitlines()
+                 if "-2048" in words and "--contender" in words]
+        self.assertEqual(names[:len(names) // 2], names[len(names) // 2:])
+
+    def test_who_fails_is_reported_and_not_tried_again(self):
+        done, found = self.bench(FAKE_FAILURE="soap")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        entry = found["cells"]["resnet:512"]["contenders"]["soap"]
+        self.assertEqual((entry["status"], entry["reason"]), ("failed", "RuntimeError: it does not work here"))
+        self.assertEqual(self.log.read_text().count("--contender soap"), 2)
+        self.assertRegex(done.stdout, r"SOAP \(pytorch-optimizer\) +failed: RuntimeError: it does not work here")
+
+    def test_other_work_is_not_compared(self):
+        done, found = self.bench(FAKE_LOSS="2.6")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("losses", found["cells"]["resnet:2048"]["problem"])
+        self.assertRegex(done.stdout, r"FOP step / our own SGD step, batch 2048 +1\.10 +- +not measured")
+
+    def test_complete_cells_are_kept(self):
+        self.bench()
+        self.log.write_text("")
+        done, _ = self.bench("--resume", "--contenders", "swift-sgd")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("resnet-2048", self.log.read_text())
+
+    def test_what_is_missing_is_named(self):
+        for place in (self.worker, self.folder / "reference-venv" / "bin" / "python"):
+            place.rename(place.with_name("away"))
+            done, _ = self.bench()
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"bench: {place} is not there: ", done.stderr)
+            place.with_name("away").rename(place)
+
+    def test_growth(self):
+        done, found = self.run_command("growth.py", "--quick", "--rounds", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line["exponent"] for line in found["lines"]], [0.0] * 6)
+
+
+if __name__ == "__main__":
+    unittest.main()
