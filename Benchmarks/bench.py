@@ -35,9 +35,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=MODELS, metavar="MODEL", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--batches", nargs="+", type=positive, metavar="N", help="batch sizes, for every model")
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME", help=f"of {', '.join(CONTENDERS)}")
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME",
+                        help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=positive, help="rounds, each with every contender once (5; --quick: 1)")
-    parser.add_argument("--quick", action="store_true", help="one small cell and one round: to see that everything works")
+    parser.add_argument("--quick", action="store_true", help="one small cell, one round: does everything work?")
     parser.add_argument("--full", action="store_true", help="every contender in every cell: more than an hour")
     parser.add_argument("--output", type=Path, help="the result file")
     parser.add_argument("--resume", action="store_true", help="keep the cells that the result file has already")

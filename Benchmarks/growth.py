@@ -2,7 +2,8 @@
 """Measures how the cost of a step grows with the batch, with the width and with the depth of a network, and fits
 exponents: ms = constant * x^exponent, by least squares on logarithms. `make bench-growth` calls this.
 
-The network is a tower of 3 x 3 convolutions on 14 x 14 positions; what does not vary is batch 512, 32 channels, 4 convolutions.
+The network is a tower of 3 x 3 convolutions on 14 x 14 positions. What does not vary is a batch of 512, 32 channels and
+4 convolutions.
 """
 import argparse
 import math
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace) -> None:
                 for name in NAMES:
                     ms = measure(workers, inputs, name, fixed | {against: value})
                     times[name, against, value].append(ms)
-                    say(f"  round {number}/{options.rounds}  {against} {value:<6} {CONTENDERS[name].label:<18}{ms:10.1f} ms")
+                    say(f"  round {number}/{options.rounds}  {against} {value:<6} {CONTENDERS[name].label:<18}"
+                        f"{ms:10.1f} ms")
     finally:
         workers.close()
     lines = []
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> None:
             medians = [statistics.median(times[name, against, value]) for value in values[against]]
             lines.append({
                 "name": name, "contender": CONTENDERS[name].label, "against": against, "values": values[against],
-                "milliseconds": [round(ms, 2) for ms in medians], "exponent": round(exponent(values[against], medians), 3),
+                "milliseconds": [round(ms, 2) for ms in medians],
+                "exponent": round(exponent(values[against], medians), 3),
                 "rounds": [[round(ms, 2) for ms in times[name, against, value]] for value in values[against]]})
     found = {"format": results.FORMAT, "command": "growth.py " + " ".join(sys.argv[1:]), **machine.describe(tools),
              "settings": {"threads": options.threads, "rounds": options.rounds, "interval": INTERVAL, "fixed": fixed},

@@ -27,9 +27,9 @@ def put(path: Path, name: str, text: str) -> None:
 def steps(found: dict) -> str:
     machine, versions, settings = found["machine"], found["versions"], found["settings"]
     parts = [
-        f"{machine['processor']}, {count(settings['threads'], 'thread')}, {machine['memory_gb']} GB, {machine['system']}, "
-        f"{machine['c_library']}; PyTorch {versions['torch']}, {versions['swift']}, pytorch-optimizer "
-        f"{versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; {count(settings['rounds'], 'round')} on "
+        f"{machine['processor']}, {count(settings['threads'], 'thread')}, {machine['memory_gb']} GB, "
+        f"{machine['system']}, {machine['c_library']}; PyTorch {versions['torch']}, {versions['swift']}, "
+        f"pytorch-optimizer {versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; {count(settings['rounds'], 'round')} on "
         f"{found['started'].split()[0]}, {found['minutes']} minutes, commit {versions['commit']}. {FULL_NOTE}"]
     for cell in found["cells"].values():
         parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}")

@@ -36,7 +36,8 @@ def load(path: Path) -> dict:
     except ValueError as error:
         raise BenchmarkError(f"{path} is not a result file: {error}") from None
     if results.get("format") != FORMAT:
-        raise BenchmarkError(f"{path} has format {results.get('format')}, {FORMAT} is expected: make bench writes it anew")
+        raise BenchmarkError(
+            f"{path} has format {results.get('format')}, {FORMAT} is expected: make bench writes it anew")
     return results
 
 

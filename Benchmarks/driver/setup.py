@@ -25,7 +25,8 @@ def positive(text: str) -> int:
 def add_tool_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=machine.available_cores(), help="threads of all contenders")
     parser.add_argument("--kfac-source", type=Path, help="folder of kfac-pytorch's source, which PyPI does not have")
-    parser.add_argument("--cache", type=Path, default=ROOT / ".cache", help="where LibTorch and Python environments are")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".cache",
+                        help="where LibTorch and Python environments are")
     parser.add_argument("--worker", type=Path, help="the built BenchmarkWorker",
                         default=ROOT / "Benchmarks" / ".build" / "release" / "BenchmarkWorker")
 

@@ -47,12 +47,15 @@ def milliseconds(value: float) -> str:
 def as_text(header: list[str], rows: list[list[str]]) -> str:
     """Columns that line up; a row with words instead of numbers runs over them."""
     numeric = [row for row in rows if len(row) < 3 or row[2]]
-    widths = [max(len(row[place]) for row in [header, *(rows if place == 0 else numeric)]) for place in range(len(header))]
+    widths = [max(len(row[place]) for row in [header, *(rows if place == 0 else numeric)])
+              for place in range(len(header))]
+
     def line(row: list[str]) -> str:
         if len(row) > 2 and not row[2]:
             return f"  {row[0]:<{widths[0]}}  {row[1]}"
         cells = [f"{row[0]:<{widths[0]}}"] + [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:])]
         return "  " + "  ".join(cells)
+
     return "\n".join(line(row).rstrip() for row in [header, *rows])
 
 

@@ -25,8 +25,8 @@ class CommandTests(unittest.TestCase):
             place.chmod(0o755)
 
     def run_command(self, name, *words, **environment):
-        command = [sys.executable, "-B", str(HERE.parent / name), "--cache", str(self.folder), "--worker", str(self.worker),
-                   "--threads", "1", "--output", str(self.output), *words]
+        command = [sys.executable, "-B", str(HERE.parent / name), "--cache", str(self.folder), "--worker",
+                   str(self.worker), "--threads", "1", "--output", str(self.output), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60,
                               env=os.environ | {"FAKE_LOG": str(self.log)} | environment)
         found = json.loads(self.output.read_text()) if self.output.is_file() else None

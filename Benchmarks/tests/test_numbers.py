@@ -6,7 +6,8 @@ from driver import bars, plan, rounds, summary
 
 
 def round_(milliseconds, curvature, peak=2, start=1):
-    return {"milliseconds": milliseconds, "curvature": curvature, "peak_memory_bytes": peak, "start_memory_bytes": start}
+    return {"milliseconds": milliseconds, "curvature": curvature,
+            "peak_memory_bytes": peak, "start_memory_bytes": start}
 
 
 WHOLE = round_([10.0] * 9 + [30.0], [False] * 9 + [True])
@@ -70,7 +71,8 @@ class BarTests(unittest.TestCase):
         self.assertAlmostEqual(bars.seconds_per_example("swift-sgd")(found), 1.1)
 
     def test_operator_calls(self):
-        self.assertAlmostEqual(bars.call_ratio({"calls": {"microseconds": {"swift": [1, 1, 9], "python": [2, 2, 2]}}}), 0.5)
+        times = {"swift": [1, 1, 9], "python": [2, 2, 2]}
+        self.assertAlmostEqual(bars.call_ratio({"calls": {"microseconds": times}}), 0.5)
 
 
 class EqualWorkTests(unittest.TestCase):

@@ -9,9 +9,11 @@ from driver.failure import BenchmarkError
 
 def cell():
     ok = {"status": "ok", "rounds": [
-        {"milliseconds": [1234.0, 1.5], "curvature": [True, False], "peak_memory_bytes": 10**9, "start_memory_bytes": 0}]}
+        {"milliseconds": [1234.0, 1.5], "curvature": [True, False],
+         "peak_memory_bytes": 10**9, "start_memory_bytes": 0}]}
     return {"model": "resnet", "batch": 2048, "slice": 0, "contenders": {
-        "swift-sgd": ok, "torch-sgd": ok, "asdl-empirical": {"status": "failed", "reason": "no | such layer", "rounds": []}}}
+        "swift-sgd": ok, "torch-sgd": ok,
+        "asdl-empirical": {"status": "failed", "reason": "no | such layer", "rounds": []}}}
 
 
 class TableTests(unittest.TestCase):

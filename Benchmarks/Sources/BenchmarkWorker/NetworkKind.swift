@@ -2,7 +2,7 @@ import ArgumentParser
 import Models
 import Torch
 
-/// The networks that are measured. Benchmarks/peers/networks.py has the same in PyTorch, with the same names of weights.
+/// The networks that are measured. Benchmarks/peers/networks.py has them in PyTorch, with the same names of weights.
 enum NetworkKind: String, CaseIterable, ExpressibleByArgument {
     /// What `make run` trains.
     case resnet

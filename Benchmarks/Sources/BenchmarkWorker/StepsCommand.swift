@@ -59,7 +59,7 @@ struct StepsCommand: ParsableCommand {
         }
         guard optimizer.skippedStepCount == 0 else {
             throw TorchError.invalidValue(
-                "\(optimizer.skippedStepCount) steps were skipped as something was not finite: their times mean nothing")
+                "\(optimizer.skippedStepCount) steps were skipped as not finite: the times mean nothing")
         }
         try StepsReport(run, startMemory: startMemory).print()
     }
