@@ -49,6 +49,38 @@ public struct ConvolutionGeometry: LayerGeometry {
         return groups == 1 ? rows.selected(0, 0) : rows
     }
 
+    public func inputProducts(_ record: LayerRecord) -> Tensor {
+        let image = record.input.toFactorPrecision()
+        guard let axes = laggedAxes(image) else { return inputRowProducts(record) }
+        let sum = PatchProducts(groups: groups).sum(image, axes)
+        return groups == 1 ? sum.selected(0, 0) : sum
+    }
+
+    /// The dimensions of the image, where products by lag are worth it. On other devices they are not: unfolding is cheap
+    /// there, and convolutions may round more than factors should be.
+    private func laggedAxes(_ image: Tensor) -> [PatchProducts.Axis]? {
+        guard image.device.kind == .cpu, stride.allSatisfy({ $0 == 1 }), kernel.contains(where: { $0 > 1 }) else {
+            return nil
+        }
+        let axes = kernel.indices.map {
+            PatchProducts.Axis(
+                size: image.size(2 + $0), kernel: kernel[$0], padding: padding[$0], dilation: dilation[$0])
+        }
+        let lagged = PatchProducts(groups: groups).cost(channels: weightShape[1], axes)
+        return lagged < PatchProducts.unfoldedCost(channels: weightShape[1], axes) ? axes : nil
+    }
+
+    /// The convolution's own weight gradient for output gradients that are all 1.
+    public func inputSums(_ record: LayerRecord) -> Tensor {
+        let image = record.input.toFactorPrecision()
+        let positions = Array(record.outputGradient.shape[2...])
+        let ones = Tensor.ones([image.size(0), groups] + positions, dtype: image.dtype, device: image.device)
+        let weight = Tensor.empty([groups] + weightShape[1...], dtype: image.dtype, device: image.device)
+        return ones.convolutionWeightGradient(
+            input: image, weight: weight, stride: stride, padding: padding, dilation: dilation, groups: groups
+        ).reshaped(batch + [weightColumns])
+    }
+
     /// N x positions… x groups x channels x kernel…, without a copy but for the padding.
     private func patchView(_ input: Tensor) -> Tensor {
         let dimensions = kernel.count

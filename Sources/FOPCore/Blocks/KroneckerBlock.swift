@@ -44,27 +44,34 @@ public final class KroneckerBlock: FisherBlock {
     }
 
     public func accumulate(_ record: LayerRecord, as use: RecordUse) {
-        let inputs = geometry.inputRows(record).toFactorPrecision()
         let outputs = geometry.outputRows(record).toFactorPrecision()
         switch weightSharing {
-        case .expand: add(flat(inputs), flat(outputs), newExamples: use.newExamples(record))
+        case .expand:
+            let rows = record.examples * geometry.positions(record)
+            let products = geometry.inputProducts(record)
+            sums.add(
+                inputs: geometry.hasBias ? withBias(products, sums: geometry.inputSums(record), rows: rows) : products,
+                outputs: squared(outputs.reshaped(batch + [-1, geometry.outputs])), rows: rows,
+                newExamples: use.newExamples(record))
         case .reduce:
             if use != .anotherCall || merged.examples != record.examples { addMerged() }
-            merged.add(inputs: inputs, outputs: outputs, newExamples: use.newExamples(record))
+            merged.add(
+                inputs: geometry.inputRows(record).toFactorPrecision(), outputs: outputs,
+                newExamples: use.newExamples(record))
         }
     }
 
-    /// One row per example and position.
-    private func flat(_ rows: Tensor) -> Tensor { rows.reshaped(batch + [-1, rows.size(-1)]) }
+    /// X^T X of (groups x) rows x columns.
+    private func squared(_ rows: Tensor) -> Tensor { rows.transposed().matmul(rows) }
 
     /// One row per example, once all calls of the layer in a pass are known.
     private func addMerged() {
-        guard let rows = merged.take() else { return }
-        add(rows.inputs, rows.outputs, newExamples: rows.newExamples)
-    }
-
-    private func add(_ inputs: Tensor, _ outputs: Tensor, newExamples: Int) {
-        sums.add(inputs: inputs, outputs: outputs, newExamples: newExamples, hasBias: geometry.hasBias)
+        guard let merged = merged.take() else { return }
+        let rows = merged.inputs.size(-2)
+        let products = squared(merged.inputs)
+        sums.add(
+            inputs: geometry.hasBias ? withBias(products, sums: merged.inputs.sum([-2]), rows: rows) : products,
+            outputs: squared(merged.outputs), rows: rows, newExamples: merged.newExamples)
     }
 
     public func takeStatistics(gradientScale: Double) -> [Tensor] {

@@ -24,6 +24,13 @@ public protocol LayerGeometry {
     /// Output gradients as rows: (groups x) N x T x o.
     func outputRows(_ record: LayerRecord) -> Tensor
 
+    /// The sum over examples and positions of a a^T, (groups x) columns x columns, without the bias's 1. By default the
+    /// product of ``inputRows(_:)`` with themselves.
+    func inputProducts(_ record: LayerRecord) -> Tensor
+
+    /// The sum over examples and positions of a, (groups x) columns.
+    func inputSums(_ record: LayerRecord) -> Tensor
+
     /// The weight as a matrix, (groups x) o x columns, without the bias. By default the same numbers in the same order.
     func matrix(ofWeight weight: Tensor) -> Tensor
 
@@ -44,6 +51,22 @@ extension LayerGeometry {
     public func matrix(ofWeight weight: Tensor) -> Tensor { weight.reshaped(batch + [outputs, weightColumns]) }
 
     public func weight(ofMatrix matrix: Tensor) -> Tensor { matrix.reshaped(weightShape) }
+
+    public func inputProducts(_ record: LayerRecord) -> Tensor { inputRowProducts(record) }
+
+    /// The product of the unfolded rows with themselves.
+    func inputRowProducts(_ record: LayerRecord) -> Tensor {
+        let rows = flatInputRows(record)
+        return rows.transposed().matmul(rows)
+    }
+
+    public func inputSums(_ record: LayerRecord) -> Tensor { flatInputRows(record).sum([-2]) }
+
+    /// (groups x) (N * T) x columns.
+    private func flatInputRows(_ record: LayerRecord) -> Tensor {
+        let rows = inputRows(record).toFactorPrecision()
+        return rows.reshaped(batch + [-1, rows.size(-1)])
+    }
 
     /// V from weight and bias, whose last column is the bias.
     func pack(_ parameters: [Tensor]) -> Tensor {

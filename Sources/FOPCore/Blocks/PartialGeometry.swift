@@ -16,6 +16,8 @@ public struct WeightGeometry: LayerGeometry {
     public func weightGradient(_ record: LayerRecord) -> Tensor { layer.weightGradient(record) }
     public func biasGradient(_ record: LayerRecord) -> Tensor { layer.biasGradient(record) }
     public func inputRows(_ record: LayerRecord) -> Tensor { layer.inputRows(record) }
+    public func inputProducts(_ record: LayerRecord) -> Tensor { layer.inputProducts(record) }
+    public func inputSums(_ record: LayerRecord) -> Tensor { layer.inputSums(record) }
     public func outputRows(_ record: LayerRecord) -> Tensor { layer.outputRows(record) }
     public func matrix(ofWeight weight: Tensor) -> Tensor { layer.matrix(ofWeight: weight) }
     public func weight(ofMatrix matrix: Tensor) -> Tensor { layer.weight(ofMatrix: matrix) }

@@ -6,13 +6,12 @@ struct KroneckerSums {
     private var rows = 0
     private var examples = 0
 
-    /// Adds (groups x) rows x columns of layer inputs and output gradients.
-    mutating func add(inputs newInputs: Tensor, outputs newOutputs: Tensor, newExamples: Int, hasBias: Bool) {
-        let inputSum = gram(newInputs, withOnes: hasBias)
-        let outputSum = gram(newOutputs, withOnes: false)
-        inputs = inputs.map { $0 + inputSum } ?? inputSum
-        outputs = outputs.map { $0 + outputSum } ?? outputSum
-        rows += newInputs.size(-2)
+    /// Adds the sums over rows of a a^T and of g g^T, (groups x) i x i and o x o.
+    /// - Parameter rows: how many the inputs have.
+    mutating func add(inputs newInputs: Tensor, outputs newOutputs: Tensor, rows newRows: Int, newExamples: Int) {
+        inputs = inputs.map { $0 + newInputs } ?? newInputs
+        outputs = outputs.map { $0 + newOutputs } ?? newOutputs
+        rows += newRows
         examples += newExamples
     }
 
@@ -23,15 +22,14 @@ struct KroneckerSums {
             inputs * (1 / Double(rows)), outputs * (gradientScale * gradientScale / Double(examples)),
         ]
     }
+}
 
-    /// X^T X, for X with a column of ones put at its end where the layer has a bias.
-    private func gram(_ matrix: Tensor, withOnes: Bool) -> Tensor {
-        let square = matrix.transposed().matmul(matrix)
-        guard withOnes else { return square }
-        let sums = matrix.sum([-2], keepingDimensions: true)
-        let corner = Tensor.full(
-            Array(sums.shape.dropLast()) + [1], Double(matrix.size(-2)), dtype: matrix.dtype, device: matrix.device)
-        let top = Tensor.concatenated([square, sums.transposed()], -1)
-        return Tensor.concatenated([top, Tensor.concatenated([sums, corner], -1)], -2)
-    }
+/// The sum over rows of a a^T where each a has a 1 at its end, from the sums without it: of a a^T, (groups x) columns x
+/// columns, and of a, (groups x) columns.
+func withBias(_ products: Tensor, sums: Tensor, rows: Int) -> Tensor {
+    let sums = sums.unsqueezed(-1)
+    let corner = Tensor.full(
+        Array(sums.shape.dropLast(2)) + [1, 1], Double(rows), dtype: sums.dtype, device: sums.device)
+    let top = Tensor.concatenated([products, sums], -1)
+    return Tensor.concatenated([top, Tensor.concatenated([sums.transposed(), corner], -1)], -2)
 }
