@@ -79,7 +79,7 @@ final class TrainingRequestTests: XCTestCase {
         "--maximum-damping": ("0.5", ["--damping-policy": "adaptive"]), "--beta": ("0.5", [:]), "--eta": ("off", [:]),
         "--metric": ("damped", [:]), "--sub-batches": ("4", [:]), "--split": ("example", [:]), "--kl-clip": ("0.5", [:]),
         "--fallback": ("adamw", [:]), "--fallback-rate": ("0.5", [:]), "--batch-size": ("64", [:]),
-        "--micro-batches": ("4", [:]), "--epochs": ("7", [:]), "--target": ("0.5", [:]),
+        "--micro-batches": ("4", [:]), "--slice-size": ("16", [:]), "--epochs": ("7", [:]), "--target": ("0.5", [:]),
         "--label-smoothing": ("0.5", [:]), "--weight-average": ("0.5", [:]), "--seed": ("7", [:]),
         "--checkpoint-every": ("7", [:]), "--diagnostics": ("7", [:]), "--precision": ("bfloat16", [:]),
         "--clip-norm": ("0.5", [:]), "--max-skipped": ("7", [:]), "--device": ("cuda", [:]), "--threads": ("7", [:]),

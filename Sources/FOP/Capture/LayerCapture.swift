@@ -40,14 +40,16 @@ final class LayerCapture: LayerObserver {
 
     /// Back-propagates through all taps: first what the curvature is made of, if it is not made of the loss itself, then
     /// the loss.
-    /// - Parameter curvature: the model's output and derivatives with respect to it, one for each pass, and whether each
+    /// - Parameters:
+    ///   - slice: which of the batch's examples the loss is of; nil for all.
+    ///   - curvature: the model's output and derivatives with respect to it, one for each pass, and whether each
     ///   of them is a draw of its own; asked for on curvature steps.
     /// - Returns: the gradients of `others`, nil for those without a part in the loss.
     func backPropagate(
-        _ loss: Tensor, others: [Tensor],
+        _ loss: Tensor, slice: BatchSlice?, others: [Tensor],
         curvature: () throws -> (output: Tensor, weights: [Tensor], areDraws: Bool)?
     ) rethrows -> [Tensor?] {
-        sink.beginMicroBatch()
+        sink.beginMicroBatch(slice)
         isCollecting = true
         defer { isCollecting = false }
         if sink.wantsCurvaturePasses, let passes = try curvature() {

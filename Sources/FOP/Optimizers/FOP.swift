@@ -99,10 +99,16 @@ public final class FOP: Optimizer {
 
     public func backward(_ loss: Tensor) throws { try backward(loss, predictions: nil) }
 
+    public func backward(_ loss: Tensor, slice: BatchSlice) throws {
+        try backward(loss, predictions: nil, slice: slice)
+    }
+
     /// The same with what the model predicted, which the Monte Carlo and the exact Fisher are made of.
-    /// - Parameter predictions: looked at on curvature steps only.
+    /// - Parameters:
+    ///   - predictions: looked at on curvature steps only.
+    ///   - slice: which of the batch's examples the loss is of, where a batch goes through the model in slices; nil for all.
     /// - Throws: ``TorchError/invalidValue(_:)`` when they are needed and missing.
-    public func backward(_ loss: Tensor, predictions: Predictions?) throws {
+    public func backward(_ loss: Tensor, predictions: Predictions?, slice: BatchSlice? = nil) throws {
         try updatePlan()
         guard layers.contains(where: \.isTraining) || !fallback.trainable.isEmpty else {
             throw TorchError.invalidValue("all parameters are frozen: there is nothing to train")
@@ -118,7 +124,7 @@ public final class FOP: Optimizer {
         let others = fallback.trainable
         try withoutAutocast(device: device.kind) {
             let gradients = try capture.backPropagate(
-                scaled(loss, by: lossScale), others: fallback.values(others),
+                scaled(loss, by: lossScale), slice: slice, others: fallback.values(others),
                 curvature: { try self.curvaturePasses(predictions) })
             withoutGradients {
                 fallback.add(unscaled(gradients, by: lossScale), of: others)

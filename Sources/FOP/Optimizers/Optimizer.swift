@@ -1,3 +1,4 @@
+import FOPCore
 import Torch
 
 /// What every optimizer can do: gather gradients, step, save and load its state.
@@ -27,6 +28,10 @@ public protocol Optimizer: AnyObject {
     /// Back-propagates `loss`, a tensor of one element, and adds what the next step needs to what is gathered already.
     /// Frees the loss's graph.
     func backward(_ loss: Tensor) throws
+
+    /// The same for a loss that is the part of some of the batch's examples in the batch's loss; see
+    /// ``backward(batchSize:sliceSize:reduction:loss:)``.
+    func backward(_ loss: Tensor, slice: BatchSlice) throws
 
     /// Changes the parameters by what was gathered since the last step, and lets go of it.
     /// - Throws: when nothing was gathered, or when too many steps in a row were not finite.

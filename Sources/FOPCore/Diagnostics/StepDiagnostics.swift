@@ -2,8 +2,8 @@ import TorchCore
 
 /// What a step found, still on the device: nothing waits for it until ``read()``.
 struct StepFindings {
-    /// By block; nil for those that nothing passed through.
-    let scalars: [ProjectionScalars?]
+    /// Of blocks with equally many sub-batches, whose last dimension is the block.
+    let parts: [(blocks: [Int], scalars: ProjectionScalars)]
     /// The learning rate of each block.
     let learningRates: [Double]
     let damping: Double
@@ -12,9 +12,11 @@ struct StepFindings {
 
     /// The same as numbers, with one transfer from the device.
     func read() -> StepDiagnostics {
-        let active = scalars.indices.filter { scalars[$0] != nil }
+        let found = parts.flatMap { part in
+            part.blocks.enumerated().map { (block: $1, scalars: part.scalars.layer($0)) }
+        }.sorted { $0.block < $1.block }
         let one = Tensor.ones([1], dtype: .float64)
-        let layers = active.flatMap { index in scalars[index]!.tensors }
+        let layers = found.flatMap(\.scalars.tensors)
         let common = [trustRegionScale ?? one, noise?.variance ?? one, noise?.square ?? one]
         let numbers = Tensor.concatenated(
             (layers + common).map { $0.to(.float64).to(.cpu).reshaped([-1]) }, 0
@@ -24,7 +26,9 @@ struct StepFindings {
             defer { rest = rest.dropFirst(count) }
             return Array(rest.prefix(count))
         }
-        let read = active.map { LayerDiagnostics(block: $0, learningRate: learningRates[$0], scalars[$0]!.read(take)) }
+        let read = found.map {
+            LayerDiagnostics(block: $0.block, learningRate: learningRates[$0.block], $0.scalars.read(take))
+        }
         let scale = take(1)[0]
         let (variance, square) = (take(1)[0], take(1)[0])
         return StepDiagnostics(

@@ -24,7 +24,13 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// How inverses were obtained, counted.
     public private(set) var inverseOutcomes: [InverseOutcome: Int] = [:]
     /// What the last step found for each block; nil for blocks that nothing passed through.
-    public private(set) var lastScalars: [ProjectionScalars?] = []
+    public var lastScalars: [ProjectionScalars?] {
+        var scalars = [ProjectionScalars?](repeating: nil, count: blocks.count)
+        for part in findings?.parts ?? [] {
+            for (place, index) in part.blocks.enumerated() { scalars[index] = part.scalars.layer(place) }
+        }
+        return scalars
+    }
 
     private let reduction: any ProcessReduction
     private let gathering: Gathering
@@ -58,7 +64,6 @@ public final class FisherPreconditioner: LayerRecordSink {
         Swift.precondition(!hasGathered, "blocks are replaced between steps, and gradients were gathered for the next")
         self.blocks = blocks
         gathering.blocks = blocks
-        lastScalars = blocks.map { _ in nil }
         averages = blocks.map { _ in nil }
         findings = nil
     }
@@ -71,8 +76,8 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     // MARK: Gathering, during the backward pass
 
-    public func beginMicroBatch() {
-        gathering.beginMicroBatch(isFactorStep: factorsAreDue)
+    public func beginMicroBatch(_ slice: BatchSlice?) {
+        gathering.beginMicroBatch(slice, isFactorStep: factorsAreDue)
     }
 
     public func beginPass(_ kind: PassKind) { gathering.pass = kind }
@@ -134,16 +139,17 @@ public final class FisherPreconditioner: LayerRecordSink {
         }
         updateFactors(active.map { input.statistics[$0] }, active, isFinite: isFinite)
         updateInverses(active)
-        let steps = zip(active, gradients).map { project($1, block: blocks[$0]) }
-        let rates = active.map { learningRates[$0] }
-        let gain = weightedGain(steps, learningRates: rates)
+        let parts = projected(input.gradients, active)
+        let gain = weightedGain(parts, learningRates)
         let scale = trustRegionScale(gain)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
-        for (index, step) in zip(active, steps) {
-            directions[index] = blocks[index].unpack(step.direction(scaledBy: scale))
+        for part in parts {
+            for (index, direction) in zip(part.blocks, part.steps.directions(scaledBy: scale)) {
+                directions[index] = blocks[index].unpack(direction)
+            }
         }
         measureNoise(gradients, isFinite: isFinite)
-        keepFindings(active, steps, gradients, learningRates: learningRates, scale: scale)
+        keepFindings(parts, active, gradients, learningRates: learningRates, scale: scale)
         clock.advance(
             updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: input.examples)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
@@ -228,16 +234,31 @@ public final class FisherPreconditioner: LayerRecordSink {
         return damping
     }
 
-    /// Stage 4: section 3 for one block.
-    private func project(_ gradients: [Tensor], block: any FisherBlock) -> ProjectedStep {
-        projectFisherOrthogonally(
-            gradients, metric: configuration.metric == .fisher ? block.fisherProduct : block.dampedProduct,
-            preconditioner: block.precondition, beta: configuration.beta, eta: configuration.eta)
+    /// Stage 4: section 3, for all blocks with equally many sub-batches at once.
+    private func projected(_ gradients: [[Tensor]], _ active: [Int]) -> [(blocks: [Int], steps: ProjectedSteps)] {
+        Dictionary(grouping: active) { gradients[$0].count }.sorted { $0.key < $1.key }.map { _, members in
+            let layers = members.map { index in
+                let block = blocks[index]
+                return LayerProjection(
+                    gradients: gradients[index],
+                    metric: configuration.metric == .fisher ? block.fisherProduct : block.dampedProduct,
+                    preconditioner: block.precondition)
+            }
+            let steps = projectFisherOrthogonally(layers, beta: configuration.beta, eta: configuration.eta)
+            return (members, steps)
+        }
     }
 
     /// sum lr^2 <g_avg, d>
-    private func weightedGain(_ steps: [ProjectedStep], learningRates: [Double]) -> Tensor {
-        Tensor.stacked(zip(steps, learningRates).map { $0.scalars.gain * ($1 * $1) }).sum()
+    private func weightedGain(_ parts: [(blocks: [Int], steps: ProjectedSteps)], _ learningRates: [Double]) -> Tensor {
+        let terms = parts.map { members, steps -> Tensor in
+            let gain = steps.scalars.gain
+            let rates = members.map { learningRates[$0] }
+            // One number for all needs no transfer to the device.
+            if let rate = rates.first, rates.allSatisfy({ $0 == rate }) { return gain.sum() * (rate * rate) }
+            return (gain * Tensor(rates.map { $0 * $0 }).to(gain.dtype).to(gain.device)).sum()
+        }
+        return terms.count == 1 ? terms[0] : Tensor.stacked(terms).sum()
     }
 
     /// Stage 5: the trust region, min(1, sqrt(kappa / sum lr^2 <g_avg, d>)).
@@ -271,12 +292,11 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     private func keepFindings(
-        _ active: [Int], _ steps: [ProjectedStep], _ gradients: [[Tensor]], learningRates: [Double], scale: Tensor?
+        _ parts: [(blocks: [Int], steps: ProjectedSteps)], _ active: [Int], _ gradients: [[Tensor]],
+        learningRates: [Double], scale: Tensor?
     ) {
-        lastScalars = blocks.map { _ in nil }
-        for (index, step) in zip(active, steps) { lastScalars[index] = step.scalars }
         findings = StepFindings(
-            scalars: lastScalars, learningRates: learningRates, damping: currentDamping, trustRegionScale: scale,
+            parts: parts.map { ($0.blocks, $0.steps.scalars) }, learningRates: learningRates, damping: currentDamping, trustRegionScale: scale,
             noise: noise.estimate)
         averages = blocks.map { _ in nil }
         guard case .adaptive = configuration.dampingPolicy else { return }

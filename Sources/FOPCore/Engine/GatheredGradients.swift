@@ -13,7 +13,7 @@ struct GatheredGradients {
     private let parts: Int
     private let split: SubBatchSplit
     private var portions: [Portion] = []
-    private var lastMicroBatch: Int?
+    private var last: GatheringPass?
     /// A micro-batch whose last part is what its total leaves: the sums of the others.
     private var unfinished: (portion: Portion, microBatch: Int)?
 
@@ -28,40 +28,47 @@ struct GatheredGradients {
 
     var isEmpty: Bool { portions.isEmpty }
 
-    /// The consecutive examples whose sums ``add(_:examples:microBatch:)`` wants to have apart.
-    func ranges(examples: Int, microBatch id: Int) -> [Range<Int>] {
+    /// The consecutive examples of a record whose sums ``add(_:parts:pass:)`` wants to have apart.
+    func parts(examples: Int, pass: GatheringPass) -> [SubBatchPart] {
         let isSplit =
             switch split {
             case .example: true
             // Later micro-batches are sub-batches themselves and need no splitting.
-            case .automatic: id == 0
+            case .automatic: pass.microBatch == 0
             case .microBatch, .process: false
             }
-        return subBatchRanges(examples, parts: isSplit ? min(parts, examples) : 1)
+        guard isSplit else { return [SubBatchPart(index: 0, range: 0..<examples)] }
+        guard let slice = pass.slice else {
+            return subBatchRanges(examples, parts: min(parts, examples)).enumerated().map {
+                SubBatchPart(index: $0, range: $1)
+            }
+        }
+        return slice.parts(count: parts, examples: examples)
     }
 
-    /// Adds the sums of a micro-batch's parts; `examples` are the parts' sizes.
-    mutating func add(_ sums: [Tensor], examples: [Int], microBatch id: Int) {
-        defer { lastMicroBatch = id }
-        let isSameMicroBatch = lastMicroBatch == id
-        guard let last = portions.indices.last, isSameMicroBatch || split == .example else {
-            return portions.append(Portion(examples: examples, sums: sums))
+    /// Adds the sums of a record's parts.
+    mutating func add(_ sums: [Tensor], parts: [SubBatchPart], pass: GatheringPass) {
+        defer { last = pass }
+        let isSameMicroBatch = last?.microBatch == pass.microBatch
+        if portions.isEmpty || !(isSameMicroBatch || split == .example) {
+            portions.append(Portion(examples: [], sums: []))
         }
-        for (part, sum) in sums.enumerated() {
-            guard part < portions[last].sums.count else {
-                portions[last].sums.append(sum)
-                portions[last].examples.append(examples[part])
+        let place = portions.count - 1
+        for (part, sum) in zip(parts, sums) {
+            guard part.index < portions[place].sums.count else {
+                portions[place].sums.append(sum)
+                portions[place].examples.append(part.range.count)
                 continue
             }
-            portions[last].sums[part] = portions[last].sums[part] + sum
+            portions[place].sums[part.index] = portions[place].sums[part.index] + sum
             // A layer that is called twice in one pass sees the same examples twice.
-            if !isSameMicroBatch { portions[last].examples[part] += examples[part] }
+            if last != pass { portions[place].examples[part.index] += part.range.count }
         }
     }
 
     // MARK: Micro-batches whose total comes from elsewhere
 
-    /// The same as ``add(_:examples:microBatch:)`` without the sum of the last part, which follows from the total.
+    /// The same as ``add(_:parts:pass:)`` without the sum of the last part, which follows from the total.
     mutating func begin(_ sums: [Tensor], examples: [Int], microBatch id: Int) {
         guard var open = unfinished, open.microBatch == id else {
             unfinished = (Portion(examples: examples, sums: sums), id)
@@ -85,7 +92,9 @@ struct GatheredGradients {
         unfinished = nil
         // A copy: the total's memory is its owner's, who goes on adding to it.
         let last = portion.sums.isEmpty ? total.cloned() : portion.sums.reduce(total) { $0 - $1 }
-        add(portion.sums + [last], examples: portion.examples, microBatch: id)
+        let parts = subBatchRanges(portion.total, parts: portion.examples.count).enumerated()
+            .map { SubBatchPart(index: $0, range: $1) }
+        add(portion.sums + [last], parts: parts, pass: GatheringPass(microBatch: id))
     }
 
     /// Whether every micro-batch that began was completed.
@@ -130,4 +139,17 @@ struct GatheredGradients {
             return (sum(members.flatMap(\.sums)), members.reduce(0) { $0 + $1.total })
         }
     }
+}
+
+/// A backward pass: which micro-batch it belongs to, and which part of it if that comes in slices.
+struct GatheringPass: Equatable {
+    var microBatch: Int
+    var slice: BatchSlice?
+}
+
+/// Examples of a record that belong to one sub-batch.
+struct SubBatchPart {
+    /// The sub-batch's.
+    let index: Int
+    let range: Range<Int>
 }

@@ -16,7 +16,7 @@ final class Gathering {
     /// What the next records are for.
     var pass = PassKind.gradients { didSet { passNumber += 1 } }
 
-    private var microBatch = -1
+    private var current = GatheringPass(microBatch: -1)
     private var passNumber = 0
     /// The last pass that brought statistics, by block.
     private var statisticsPass: [Int?] = []
@@ -30,10 +30,13 @@ final class Gathering {
         forget()
     }
 
-    /// - Parameter isFactorStep: counts at the first micro-batch of a step.
-    func beginMicroBatch(isFactorStep: Bool) {
-        microBatch += 1
-        if microBatch == 0 { self.isFactorStep = isFactorStep }
+    /// - Parameters:
+    ///   - slice: the part of the micro-batch that comes next; nil for all of it.
+    ///   - isFactorStep: counts at the first micro-batch of a step.
+    func beginMicroBatch(_ slice: BatchSlice?, isFactorStep: Bool) {
+        let isNew = slice.map { $0.range.lowerBound == 0 } ?? true
+        current = GatheringPass(microBatch: current.microBatch + (isNew ? 1 : 0), slice: slice)
+        if current.microBatch == 0, isNew { self.isFactorStep = isFactorStep }
         pass = .gradients
     }
 
@@ -54,14 +57,14 @@ final class Gathering {
     }
 
     private func addGradients(_ record: LayerRecord, _ index: Int) {
-        let ranges = gradients[index].ranges(examples: record.examples, microBatch: microBatch)
-        let sums = ranges.dropLast(totalsFollow ? 1 : 0).map { range in
-            blocks[index].gradient(ranges.count == 1 ? record : record.examples(range))
+        let parts = gradients[index].parts(examples: record.examples, pass: current)
+        let sums = parts.dropLast(totalsFollow ? 1 : 0).map { part in
+            blocks[index].gradient(parts.count == 1 ? record : record.examples(part.range))
         }
         if totalsFollow {
-            gradients[index].begin(sums, examples: ranges.map(\.count), microBatch: microBatch)
+            gradients[index].begin(sums, examples: parts.map(\.range.count), microBatch: current.microBatch)
         } else {
-            gradients[index].add(sums, examples: ranges.map(\.count), microBatch: microBatch)
+            gradients[index].add(sums, parts: parts, pass: current)
         }
     }
 
@@ -94,13 +97,17 @@ final class Gathering {
     }
 
     private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
+        let count: Int
         switch configuration.factorExamples {
         case .all: return record.examples
-        case .atMost(let count): return count
+        case .atMost(let maximum): count = maximum
         case .automatic:
             let size = block.factorSize(record)
-            return max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
+            count = max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
         }
+        // A slice gives its share.
+        guard let slice = current.slice else { return count }
+        return (count * slice.range.count + slice.batchSize - 1) / slice.batchSize
     }
 
     /// The blocks that gradients came to.
@@ -125,7 +132,7 @@ final class Gathering {
         gradients = blocks.map { _ in noGradients }
         statisticsPass = blocks.map { _ in nil }
         hasDrawnStatistics = blocks.map { _ in false }
-        microBatch = -1
+        current = GatheringPass(microBatch: -1)
     }
 
     private var noGradients: GatheredGradients {

@@ -1,7 +1,9 @@
 /// Where what passes through layers goes to, whoever observes them: taps on Torch layers, or hooks in a PyTorch loop.
 public protocol LayerRecordSink: AnyObject {
     /// Call before the backward passes of each micro-batch. The next records are ``PassKind/gradients``.
-    func beginMicroBatch()
+    /// - Parameter slice: which of the micro-batch's examples come next, where it goes through the model in slices; nil
+    ///   for all.
+    func beginMicroBatch(_ slice: BatchSlice?)
 
     /// Call before a backward pass of another kind than the last one.
     func beginPass(_ kind: PassKind)
@@ -12,6 +14,11 @@ public protocol LayerRecordSink: AnyObject {
     /// Takes in what a backward pass brought to the layer of a block. Call it during the pass, as soon as the gradient
     /// is known: nothing of the record is kept.
     func record(_ record: LayerRecord, block index: Int)
+}
+
+extension LayerRecordSink {
+    /// The same for a micro-batch in one piece.
+    public func beginMicroBatch() { beginMicroBatch(nil) }
 }
 
 /// What a backward pass is for.

@@ -1,16 +1,17 @@
 import TorchCore
 
-/// One direction that the step can be corrected along.
+/// One direction that the step can be corrected along, for each layer.
 struct CorrectionDirection {
     /// g_perp
-    let perpendicular: Tensor
+    let perpendicular: LayerTensors
     /// v = M^-1 g_perp
-    let preconditioned: Tensor
-    /// What <g_perp, v> is made of: it means nothing when it is smaller than their rounding.
+    let preconditioned: LayerTensors
+    /// What <g_perp, v> is made of, a vector over layers each: it means nothing when it is smaller than their rounding.
     let terms: [Tensor]
 }
 
-/// E beta = D, for the weights of one or more corrections (equations 13 and 16).
+/// E beta = D, for the weights of one or more corrections (equations 13 and 16). Every number is a vector with one element
+/// per layer.
 struct CorrectionSystem {
     /// D_j = <g_avg, v_j>
     let D: [Tensor]
@@ -19,14 +20,14 @@ struct CorrectionSystem {
     private let B: Tensor
     private let terms: [[Tensor]]
 
-    init(_ directions: [CorrectionDirection], average: Tensor, B: Tensor) {
+    init(_ directions: [CorrectionDirection], average: LayerTensors, B: Tensor) {
         D = directions.map { average.inner($0.preconditioned) }
         E = directions.map { one in directions.map { one.perpendicular.inner($0.preconditioned) } }
         terms = directions.map(\.terms)
         self.B = B
     }
 
-    /// E as one tensor: a number for one direction.
+    /// E as one tensor: a vector over layers for one direction, directions x directions x layers for more.
     var matrix: Tensor { E.count == 1 ? E[0][0] : Tensor.stacked(E.map { Tensor.stacked($0) }) }
 
     /// beta D
@@ -57,27 +58,28 @@ struct CorrectionSystem {
     /// diagonal and kept invertible by a ridge well above rounding, whose bias iterative refinement takes out again where
     /// E has something to say. Nothing waits for the device.
     private func solution() -> [Tensor] {
-        let matrix = (matrix + matrix.transposed()) * 0.5
+        let byLayer = matrix.permuted([2, 0, 1])
+        let matrix = (byLayer + byLayer.transposed()) * 0.5
         let squares = matrix.diagonal()
         let ridge = matrix.dtype == .float64 ? 1e-8 : 3e-4
-        let largest = Tensor.stacked(terms.map { $0[0].absolute().maximum($0[1].absolute()) })
+        let largest = Tensor.stacked(terms.map { $0[0].absolute().maximum($0[1].absolute()) }, -1)
         // Directions that are nothing but rounding are left out.
         let counts = squares.isGreater(than: largest * (ridge * ridge))
         let scale = Tensor.select(counts, squares.reciprocalSquareRoot(), squares.zerosLike())
-        let unit = matrix * scale.unsqueezed(0) * scale.unsqueezed(1)
+        let unit = matrix * scale.unsqueezed(-2) * scale.unsqueezed(-1)
         let added = Tensor.select(counts, squares.onesLike() * ridge, squares.onesLike())
         let (factor, info) = (unit + added.diagonalMatrix()).cholesky()
         let inverse = factor.choleskyInverse()
-        let right = (Tensor.stacked(D) * scale).unsqueezed(1)
+        let right = (Tensor.stacked(D, -1) * scale).unsqueezed(-1)
         var beta = inverse.matmul(right)
         for _ in 0..<2 { beta = beta + inverse.matmul(right - unit.matmul(beta)) }
-        let weights = beta.squeezed(1) * scale
-        let solved = info.isGreater(than: 0).logicalNot().logicalAnd(weights.isFinite().all())
-        return bounded(Tensor.select(solved, weights, weights.zerosLike()))
+        let weights = beta.squeezed(-1) * scale
+        let solved = info.isGreater(than: 0).logicalNot().logicalAnd(weights.sum([-1]).isFinite())
+        return bounded(Tensor.select(solved.unsqueezed(-1), weights, weights.zerosLike()))
     }
 
     private func bounded(_ beta: Tensor) -> [Tensor] {
-        let weights = (0..<D.count).map { beta.selected(0, $0) }
+        let weights = (0..<D.count).map { beta.selected(-1, $0) }
         let square = square(weights)
         let excess = Tensor.select(square.isGreater(than: B), (B / square).squareRoot(), B.onesLike())
         return weights.map { $0 * excess }

@@ -13,34 +13,56 @@ import TorchCore
 ///   - metric: V -> F V, the product in which the differences are made orthogonal to the mean.
 ///   - preconditioner: V -> M^-1 V, linear and symmetric positive definite.
 public func projectFisherOrthogonally(
-    _ gradients: [Tensor], metric: (Tensor) -> Tensor, preconditioner: (Tensor) -> Tensor,
+    _ gradients: [Tensor], metric: @escaping (Tensor) -> Tensor, preconditioner: @escaping (Tensor) -> Tensor,
     beta betaPolicy: BetaPolicy = .paper, eta etaPolicy: EtaPolicy = .average
 ) -> ProjectedStep {
-    let average = mean(gradients)
-    let base = preconditioner(average)
+    projectFisherOrthogonally(
+        [LayerProjection(gradients: gradients, metric: metric, preconditioner: preconditioner)], beta: betaPolicy,
+        eta: etaPolicy
+    ).step(0)
+}
+
+/// What the projection of one layer is made from.
+struct LayerProjection {
+    /// The mean gradients of the sub-batches.
+    let gradients: [Tensor]
+    /// V -> F V
+    let metric: (Tensor) -> Tensor
+    /// V -> M^-1 V
+    let preconditioner: (Tensor) -> Tensor
+}
+
+/// The same for several layers with equally many sub-batches.
+func projectFisherOrthogonally(
+    _ layers: [LayerProjection], beta betaPolicy: BetaPolicy, eta etaPolicy: EtaPolicy
+) -> ProjectedSteps {
+    func each(_ tensors: LayerTensors, _ product: (LayerProjection) -> (Tensor) -> Tensor) -> LayerTensors {
+        LayerTensors(zip(layers, tensors.parts).map { product($0)($1) })
+    }
+    let gradients = layers[0].gradients.indices.map { part in LayerTensors(layers.map { $0.gradients[part] }) }
+    let average = LayerTensors.mean(gradients)
+    let base = each(average, \.preconditioner)
     let B = average.inner(base)
     let differences = zip(gradients, gradients.dropFirst()).map { $0 - $1 }
-    if betaPolicy == .zero || differences.isEmpty { return unprojectedStep(base, B, etaPolicy) }
+    if betaPolicy == .zero || differences.isEmpty { return unprojectedSteps(base, B, etaPolicy) }
 
-    let shares = projectionCoefficients(differences, on: average, metric: metric)
-    var directions: [CorrectionDirection] = []
-    for (difference, s) in zip(differences, shares) {
-        let preconditioned = preconditioner(difference)
-        // M^-1 is linear: no second application for g_perp.
-        let correction = preconditioned - base * s
-        directions.append(
-            CorrectionDirection(
-                perpendicular: difference - average * s, preconditioned: correction,
-                // What its square is the difference of: rounding leaves about 1e-14 of it when gradients are parallel.
-                terms: [difference.inner(preconditioned), s * s * B]))
+    let shares = projectionCoefficients(differences, on: average, image: each(average, \.metric))
+    let directions = zip(differences, shares).map { difference, s in
+        let preconditioned = each(difference, \.preconditioner)
+        return CorrectionDirection(
+            perpendicular: difference - average * s,
+            // M^-1 is linear: no second application for g_perp.
+            preconditioned: preconditioned - base * s,
+            // What its square is the difference of: rounding leaves about 1e-14 of it when gradients are parallel.
+            terms: [difference.inner(preconditioned), s * s * B])
     }
     let system = CorrectionSystem(directions, average: average, B: B)
     let beta = system.weights(betaPolicy)
     let (cross, square) = (system.cross(beta), system.square(beta))
     let scalars = ProjectionScalars(
-        s: vector(shares), beta: vector(beta), eta: stepLength(etaPolicy, B: B, cross: cross, square: square), B: B,
-        D: vector(system.D), E: system.matrix, cross: cross, square: square)
-    return ProjectedStep(base: base, corrections: directions.map(\.preconditioned), weights: beta, scalars: scalars)
+        s: joined(shares), beta: joined(beta), eta: stepLength(etaPolicy, B: B, cross: cross, square: square), B: B,
+        D: joined(system.D), E: system.matrix, cross: cross, square: square)
+    return ProjectedSteps(base: base, corrections: directions.map(\.preconditioned), weights: beta, scalars: scalars)
 }
 
 /// g_avg (equation 3).
@@ -49,21 +71,21 @@ func mean(_ gradients: [Tensor]) -> Tensor {
 }
 
 /// K-FAC: the mean gradient alone.
-private func unprojectedStep(_ base: Tensor, _ B: Tensor, _ policy: EtaPolicy) -> ProjectedStep {
+private func unprojectedSteps(_ base: LayerTensors, _ B: Tensor, _ policy: EtaPolicy) -> ProjectedSteps {
     let zero = B.zerosLike()
     let eta = policy == .sum ? B.onesLike() * 2 : B.onesLike()
     let scalars = ProjectionScalars(s: zero, beta: zero, eta: eta, B: B, D: zero, E: zero, cross: zero, square: zero)
-    return ProjectedStep(base: base, corrections: [], weights: [], scalars: scalars)
+    return ProjectedSteps(base: base, corrections: [], weights: [], scalars: scalars)
 }
 
 /// s = <g_diff, F g_avg> / (<g_avg, F g_avg> + eps) (equation 4), for each difference.
+/// - Parameter image: F g_avg.
 private func projectionCoefficients(
-    _ differences: [Tensor], on average: Tensor, metric: (Tensor) -> Tensor
+    _ differences: [LayerTensors], on average: LayerTensors, image: LayerTensors
 ) -> [Tensor] {
-    let image = metric(average)
     let square = average.inner(image)
     return differences.map { relativeQuotient($0.inner(image), square, terms: [square]) }
 }
 
-/// One number as it is, several as a vector.
-private func vector(_ scalars: [Tensor]) -> Tensor { scalars.count == 1 ? scalars[0] : Tensor.stacked(scalars) }
+/// One vector over layers as it is, several as a matrix.
+private func joined(_ vectors: [Tensor]) -> Tensor { vectors.count == 1 ? vectors[0] : Tensor.stacked(vectors) }

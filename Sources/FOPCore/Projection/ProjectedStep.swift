@@ -20,6 +20,14 @@ public struct ProjectionScalars {
     /// beta^2 E, a number.
     public let square: Tensor
 
+    /// One layer's, from those of several whose last dimension is the layer.
+    func layer(_ index: Int) -> ProjectionScalars {
+        func own(_ tensor: Tensor) -> Tensor { tensor.selected(-1, index) }
+        return ProjectionScalars(
+            s: own(s), beta: own(beta), eta: own(eta), B: own(B), D: own(D), E: own(E), cross: own(cross),
+            square: own(square))
+    }
+
     /// <g_avg, d> = eta (B + beta D): what the step is expected to gain, per unit of learning rate.
     public var gain: Tensor { eta * (B + cross) }
 }
@@ -39,6 +47,31 @@ public struct ProjectedStep {
     public func direction(scaledBy scale: Tensor? = nil) -> Tensor {
         let eta = scale.map { scalars.eta * $0 } ?? scalars.eta
         return zip(corrections, weights).reduce(base) { $0 + $1.0 * $1.1 } * eta
+    }
+}
+
+/// The steps of several layers: every number is a vector with one element per layer.
+struct ProjectedSteps {
+    /// u = M^-1 g_avg
+    let base: LayerTensors
+    /// v = M^-1 g_perp, by direction.
+    let corrections: [LayerTensors]
+    /// beta, by direction.
+    let weights: [Tensor]
+    /// The closed forms; the last dimension is the layer.
+    let scalars: ProjectionScalars
+
+    /// d of each layer, times `scale`.
+    func directions(scaledBy scale: Tensor? = nil) -> [Tensor] {
+        let eta = scale.map { scalars.eta * $0 } ?? scalars.eta
+        return (zip(corrections, weights).reduce(base) { $0 + $1.0 * $1.1 } * eta).parts
+    }
+
+    /// One layer's.
+    func step(_ layer: Int) -> ProjectedStep {
+        ProjectedStep(
+            base: base.parts[layer], corrections: corrections.map { $0.parts[layer] },
+            weights: weights.map { $0.selected(-1, layer) }, scalars: scalars.layer(layer))
     }
 }
 

@@ -15,6 +15,8 @@ struct StepTaker {
     private struct Part {
         let images, labels: Tensor
         let share: Double
+        /// Which of the micro-batch's examples these are; nil for all.
+        var slice: BatchSlice?
     }
 
     /// - Returns: the batch's mean loss; nil if the step was skipped.
@@ -24,7 +26,7 @@ struct StepTaker {
         var total: Tensor?
         for part in parts {
             let (loss, logits) = loss(of: part)
-            try backward(loss, logits)
+            try backward(loss, logits, part.slice)
             total = total.map { $0 + loss.detached() } ?? loss.detached()
         }
         if let maximum = settings.clipNorm, let optimizer = session.optimizer as? any GradientClipping {
@@ -41,13 +43,15 @@ struct StepTaker {
     private func parts(of batch: Batch) -> [Part] {
         let (images, labels) = (batch.images.to(session.device), batch.labels.to(session.device))
         let count = min(settings.microBatches, batch.count)
-        guard count > 1 else { return [Part(images: images, labels: labels, share: 1)] }
-        return (0..<count).map { index in
+        guard count > 1 || settings.sliceSize != nil else { return [Part(images: images, labels: labels, share: 1)] }
+        return (0..<count).flatMap { index -> [Part] in
             let (start, end) = (index * batch.count / count, (index + 1) * batch.count / count)
-            return Part(
-                images: images.narrowed(0, from: start, length: end - start),
-                labels: labels.narrowed(0, from: start, length: end - start),
-                share: Double(end - start) / Double(batch.count))
+            return BatchSlice.slices(of: end - start, size: settings.sliceSize ?? end - start).map { slice in
+                let range = start + slice.range.lowerBound..<start + slice.range.upperBound
+                return Part(
+                    images: images.examples(range), labels: labels.examples(range),
+                    share: Double(range.count) / Double(batch.count), slice: slice.range.count < end - start ? slice : nil)
+            }
         }
     }
 
@@ -69,11 +73,13 @@ struct StepTaker {
         parts.dropFirst().reduce(loss(of: parts[0]).loss) { $0 + loss(of: $1).loss }
     }
 
-    private func backward(_ loss: Tensor, _ logits: Tensor) throws {
-        guard let optimizer = session.optimizer as? FOP, optimizer.options.curvature.fisher != .empirical else {
-            return try session.optimizer.backward(loss)
+    private func backward(_ loss: Tensor, _ logits: Tensor, _ slice: BatchSlice?) throws {
+        if let optimizer = session.optimizer as? FOP {
+            let isEmpirical = optimizer.options.curvature.fisher == .empirical
+            return try optimizer.backward(
+                loss, predictions: isEmpirical ? nil : .categorical(logits: logits), slice: slice)
         }
-        try optimizer.backward(loss, predictions: .categorical(logits: logits))
+        try session.optimizer.backward(loss)
     }
 
     /// - Parameter loss: the loss with the weights as they are.

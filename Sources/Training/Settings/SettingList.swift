@@ -117,6 +117,7 @@ extension Setting {
             Setting(
                 "--batch-size", \.batchSize, .count("a whole number from 1 to the number of training images")),
             Setting("--micro-batches", \.microBatches, .count("a whole number from 1 to --batch-size")),
+            Setting("--slice-size", \.sliceSize, SettingFormat.count().or("none")),
             Setting("--epochs", \.epochs, .count(atMost: 1_000_000), canChange: true),
             Setting("--target", \.target, SettingFormat.accuracy.or("none"), canChange: true),
             Setting("--label-smoothing", \.labelSmoothing, .share),

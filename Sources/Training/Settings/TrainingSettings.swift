@@ -22,6 +22,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     public var batchSize = 2048
     /// In how many parts, one after the other, a step's images go through the model.
     public var microBatches = 1
+    /// How many images go through the network at once; nil for all of a micro-batch.
+    public var sliceSize: Int?
     /// How many epochs are trained at most. Schedules end with the last.
     public var epochs = 30
     /// The test accuracy, as a fraction, at which training stops; nil trains all epochs.

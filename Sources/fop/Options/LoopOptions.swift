@@ -15,6 +15,15 @@ struct LoopOptions: SettingOptions {
             """, "n"))
     var microBatches: String?
 
+    @Option(
+        parsing: .unconditional,
+        help: help(
+            """
+            Images that go through the network at once, so that a large batch fits into memory and cache; the step is the \
+            whole batch's, but batch normalisation sees a slice: a number or none (default: none).
+            """, "n"))
+    var sliceSize: String?
+
     @Option(parsing: .unconditional, help: help("Epochs at most (default: 30).", "n"))
     var epochs: String?
 

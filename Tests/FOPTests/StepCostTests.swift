@@ -1,0 +1,92 @@
+import FOP
+import FOPCore
+import TestSupport
+import Torch
+import XCTest
+
+/// How much a step asks of LibTorch, by counts: what a clock would show is the machine's.
+final class StepCostTests: XCTestCase {
+    /// Convolution and normalisation blocks of some depth.
+    private final class Net: Module, Layer {
+        let body: Sequential
+        let head = Linear(4, 3, generator: Generator(seed: 1))
+
+        init(depth: Int) {
+            let generator = Generator(seed: 2)
+            body = Sequential(
+                (0..<depth).flatMap { level -> [any Layer] in
+                    [
+                        Conv2d(
+                            level == 0 ? 1 : 4, 4, kernel: 3, padding: 1, bias: false, generator: generator),
+                        BatchNorm(4), ReLU(),
+                    ]
+                })
+            super.init()
+        }
+
+        func callAsFunction(_ input: Tensor) -> Tensor { head(body(input).mean([2, 3])) }
+    }
+
+    private let images = randomTensor([8, 1, 6, 6], seed: 3)
+    private let labels = randomIntegers([8], in: 0..<3)
+
+    /// Operator calls of each of the first steps; curvature is due in the first one alone.
+    private func calls(
+        depth: Int, steps: Int = 4, _ make: (Net) throws -> any Optimizer
+    ) throws -> [Int] {
+        let model = Net(depth: depth)
+        let optimizer = try make(model)
+        return try (0..<steps).map { _ in
+            try countingOperatorCalls {
+                try optimizer.backward(crossEntropy(model(images), labels))
+                XCTAssertEqual(try optimizer.step(), .applied)
+            }
+        }
+    }
+
+    private func fop(_ model: Net, beta: BetaPolicy = .paper, interval: Int = 1000) throws -> FOP {
+        var options = FOPOptions()
+        options.curvature.beta = beta
+        options.curvature.factorInterval = .every(interval)
+        options.curvature.inverseInterval = .every(interval)
+        return try FOP(model, learningRate: 0.01, options: options)
+    }
+
+    /// What one more block, a convolution and a normalisation, costs beyond its forward pass.
+    func testAnOrdinaryStepsCallsPerLayer() throws {
+        func perBlock(_ make: (Net) throws -> any Optimizer) throws -> Int {
+            let (shallow, deep) = (try calls(depth: 1, make), try calls(depth: 5, make))
+            XCTAssertEqual(Set(shallow[1...]).count, 1, "ordinary steps are alike: \(shallow)")
+            XCTAssertEqual(Set(deep[1...]).count, 1, "ordinary steps are alike: \(deep)")
+            return (deep[1] - shallow[1]) / 4
+        }
+        let sgd = try perBlock { try SGD($0, learningRate: 0.01, momentum: 0.9) }
+        let kfac = try perBlock { try self.fop($0, beta: .zero) }
+        let full = try perBlock { try self.fop($0) }
+        XCTAssertLessThanOrEqual(kfac - sgd, 55, "K-FAC")
+        XCTAssertLessThanOrEqual(full - sgd, 100, "FOP")
+    }
+
+    func testACurvatureStepsCallsPerLayer() throws {
+        func perBlock(_ interval: Int) throws -> Int {
+            let (shallow, deep) = (
+                try calls(depth: 2) { try self.fop($0, interval: interval) },
+                try calls(depth: 6) { try self.fop($0, interval: interval) }
+            )
+            // The first step of all starts the moving averages.
+            return (deep[2] - shallow[2]) / 4
+        }
+        XCTAssertLessThanOrEqual(try perBlock(1) - perBlock(1000), 320)
+    }
+
+    func testMemoryDoesNotGrow() throws {
+        let model = Net(depth: 2)
+        let optimizer = try fop(model, interval: 3)
+        func step() throws {
+            try optimizer.backward(crossEntropy(model(images), labels))
+            try optimizer.step()
+        }
+        for _ in 0..<3 { try step() }
+        try assertNoMemoryGrowth(calls: 30, bytes: 64) { try step() }
+    }
+}
