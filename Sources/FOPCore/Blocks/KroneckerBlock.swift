@@ -47,10 +47,11 @@ public final class KroneckerBlock: FisherBlock {
         let outputs = geometry.outputRows(record).toFactorPrecision()
         switch weightSharing {
         case .expand:
-            let rows = record.examples * geometry.positions(record)
-            let products = geometry.inputProducts(record)
+            let sample = record.inputSample
+            let rows = sample.examples * geometry.positions(record)
+            let products = geometry.inputProducts(sample)
             sums.add(
-                inputs: geometry.hasBias ? withBias(products, sums: geometry.inputSums(record), rows: rows) : products,
+                inputs: geometry.hasBias ? withBias(products, sums: geometry.inputSums(sample), rows: rows) : products,
                 outputs: squared(outputs.reshaped(batch + [-1, geometry.outputs])), rows: rows,
                 newExamples: use.newExamples(record))
         case .reduce:

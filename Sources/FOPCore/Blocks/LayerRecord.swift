@@ -10,6 +10,9 @@ public struct LayerRecord {
     /// What a normalisation subtracted and multiplied with.
     public var normalization: (mean: Tensor, inverseStandardDeviation: Tensor)?
 
+    /// How many of the examples, evenly spread, are enough for the statistics of the input; nil for all of them.
+    var inputExamples: Int?
+
     public init(
         input: Tensor, outputGradient: Tensor,
         normalization: (mean: Tensor, inverseStandardDeviation: Tensor)? = nil
@@ -36,6 +39,9 @@ public struct LayerRecord {
     func examples(_ range: Range<Int>) -> LayerRecord {
         sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }
     }
+
+    /// What the statistics of the input are made of.
+    var inputSample: LayerRecord { inputExamples.map { thinned(to: $0) } ?? self }
 
     /// `count` examples, evenly spread over the batch, or all if there are no more.
     func thinned(to count: Int) -> LayerRecord {

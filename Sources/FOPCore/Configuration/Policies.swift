@@ -46,8 +46,9 @@ public enum LossReduction: Equatable, Sendable {
 public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
-    /// At least 512, and enough for 16 rows (examples times positions) per dimension of the factor. The default: more
-    /// rows no longer change a factor by what its moving average would notice.
+    /// At least 512 for the output's factor and 128 for the input's, and enough for 16 rows (examples times positions) per
+    /// dimension. The default: more rows no longer change a factor by what its moving average would notice. Inputs are
+    /// alike where output gradients are not: a few examples that the network gets wrong have most of their square.
     case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)

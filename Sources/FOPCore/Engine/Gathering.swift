@@ -72,7 +72,7 @@ final class Gathering {
     func complete(_ total: Tensor, block index: Int) { gradients[index].complete(total: total) }
 
     private func addStatistics(_ record: LayerRecord, _ index: Int, countsExamples: Bool) {
-        let sample = record.thinned(to: factorExamples(record, blocks[index]))
+        let sample = sample(record, blocks[index])
         let isFirstCall = statisticsPass[index] != passNumber
         statisticsPass[index] = passNumber
         blocks[index].accumulate(
@@ -96,18 +96,23 @@ final class Gathering {
         return (configuration.lossReduction == .mean ? Double(gradients[index].examples) : 1) / lossScale
     }
 
-    private func factorExamples(_ record: LayerRecord, _ block: any FisherBlock) -> Int {
-        let count: Int
+    /// The examples that a block's statistics are made of.
+    private func sample(_ record: LayerRecord, _ block: any FisherBlock) -> LayerRecord {
+        // A slice gives its share.
+        func share(_ count: Int) -> Int {
+            guard let slice = current.slice else { return count }
+            return (count * slice.range.count + slice.batchSize - 1) / slice.batchSize
+        }
         switch configuration.factorExamples {
-        case .all: return record.examples
-        case .atMost(let maximum): count = maximum
+        case .all: return record
+        case .atMost(let count): return record.thinned(to: share(count))
         case .automatic:
             let size = block.factorSize(record)
-            count = max(512, 16 * size.dimension / max(size.rowsPerExample, 1))
+            let needed = 16 * size.dimension / max(size.rowsPerExample, 1)
+            var sample = record.thinned(to: share(max(512, needed)))
+            sample.inputExamples = share(max(128, needed))
+            return sample
         }
-        // A slice gives its share.
-        guard let slice = current.slice else { return count }
-        return (count * slice.range.count + slice.batchSize - 1) / slice.batchSize
     }
 
     /// The blocks that gradients came to.
