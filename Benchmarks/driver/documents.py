@@ -29,8 +29,9 @@ def steps(found: dict) -> str:
     parts = [
         f"{machine['processor']}, {count(settings['threads'], 'thread')}, {machine['memory_gb']} GB, "
         f"{machine['system']}, {machine['c_library']}; PyTorch {versions['torch']}, {versions['swift']}, "
-        f"pytorch-optimizer {versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; {count(settings['rounds'], 'round')} on "
-        f"{found['started'].split()[0]}, {found['minutes']} minutes, commit {versions['commit']}. {FULL_NOTE}"]
+        f"pytorch-optimizer {versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; "
+        f"{count(settings['rounds'], 'round')} on {found['started'].split()[0]}, "
+        f"{found['minutes']} minutes, commit {versions['commit']}. {FULL_NOTE}"]
     for cell in found["cells"].values():
         parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}")
     return "\n\n".join(parts)
