@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures bench bench-figures bench-growth bench-micro clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures sensitivity bench-growth bench-micro clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -110,6 +110,12 @@ figures: ## Draw the figure and write the README's table from results/
 	@$(SETUP) figures-venv
 	"$(CACHE)/figures-venv/bin/python" -B Scripts/plot_comparison.py results/fashion-mnist-2048.json \
 	    --figure Documentation/figures/fashion-mnist.png --table README.md
+
+sensitivity: build data ## Train a perceptron over dampings and learning rates at three batch sizes (about ten minutes); writes results/ and a figure
+	@$(SETUP) figures-venv
+	$(PYTHON) -B Scripts/sensitivity.py --data "$(DATA_DIR)" $(ARGS)
+	"$(CACHE)/figures-venv/bin/python" -B Scripts/plot_sensitivity.py results/sensitivity.json \
+	    --figure Documentation/figures/sensitivity.png
 
 bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about half an hour; ARGS=--quick: a minute)
 	@$(SETUP) libtorch packages reference-venv

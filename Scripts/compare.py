@@ -36,13 +36,16 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def train(arguments, optimizer, learning_rate, seed):
-    """One run; its metrics by epoch, its settings and the process's peak memory."""
-    folder = Path(arguments.runs) / f"{optimizer}-{learning_rate}-{seed}"
+def train(arguments, optimizer, learning_rate, seed, more=(), name=None):
+    """One run; its metrics by epoch, its settings and the process's peak memory.
+
+    `more` are further arguments; `name` is that of the run's folder.
+    """
+    folder = Path(arguments.runs) / (name or f"{optimizer}-{learning_rate}-{seed}")
     command = [
         arguments.fop, "train", "--model", arguments.model, "--dataset", arguments.dataset,
         "--optimizer", optimizer, "--learning-rate", str(learning_rate), "--seed", str(seed),
-        "--batch-size", str(arguments.batch_size), "--epochs", str(arguments.epochs), "--output", str(folder),
+        "--batch-size", str(arguments.batch_size), "--epochs", str(arguments.epochs), "--output", str(folder), *more,
     ]
     if arguments.data:
         command += ["--data", arguments.data]
