@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures sensitivity bench-growth bench-micro clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures bench-growth bench-micro clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
