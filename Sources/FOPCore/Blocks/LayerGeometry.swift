@@ -89,6 +89,14 @@ extension LayerGeometry {
         return pack(hasBias ? [weight, biasGradient(record)] : [weight]).toFactorPrecision()
     }
 
+    /// Layer inputs as rows with the bias's 1, (groups x) N x T x i, in the precision of factors.
+    func fullInputRows(_ record: LayerRecord) -> Tensor {
+        let rows = inputRows(record).toFactorPrecision()
+        guard hasBias else { return rows }
+        let ones = Tensor.ones(Array(rows.shape.dropLast()) + [1], dtype: rows.dtype, device: rows.device)
+        return Tensor.concatenated([rows, ones], -1)
+    }
+
     /// How many positions of an example share the weight.
     func positions(_ record: LayerRecord) -> Int {
         record.outputGradient.count / (record.examples * outputs * groups)

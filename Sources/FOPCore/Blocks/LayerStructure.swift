@@ -48,7 +48,18 @@ public enum LayerStructure {
     public func block(_ kind: BlockKind, _ configuration: CurvatureConfiguration) throws -> any FisherBlock {
         switch (self, kind) {
         case (.weight(let geometry), .kronecker):
-            return KroneckerBlock(geometry, weightSharing: configuration.weightSharing)
+            let maximum = configuration.maximumFactorSize
+            guard max(geometry.inputs, geometry.outputs) > maximum else {
+                return KroneckerBlock(geometry, weightSharing: configuration.weightSharing)
+            }
+            return SplitKroneckerBlock(geometry, weightSharing: configuration.weightSharing, maximumSize: maximum)
+        case (.weight(let geometry), .ekfac):
+            return EigenbasisBlock(
+                geometry, weightSharing: configuration.weightSharing, maximumSize: configuration.maximumFactorSize)
+        case (.weight(let geometry), .diagonal):
+            return DiagonalBlock(geometry)
+        case (.embedding(let count, let width, let paddingIndex), .kronecker):
+            return EmbeddingBlock(count: count, width: width, paddingIndex: paddingIndex)
         case (.scale(let kind, let shape, let hasWeight, let hasBias), .unitWise):
             return UnitWiseBlock(kind, parameterShape: shape, hasWeight: hasWeight, hasBias: hasBias)
         default:

@@ -30,6 +30,16 @@ func robustInverse(_ matrix: Tensor, last: Tensor?) -> (inverse: Tensor, outcome
     return (last ?? identity.expanded(matrix.shape).contiguous(), .kept)
 }
 
+/// The same for each block of a block-diagonal matrix, after `damping` was added to its diagonal.
+func robustInverses(
+    _ matrix: BlockDiagonal, damping: Tensor, last: BlockDiagonal?
+) -> (inverse: BlockDiagonal, outcomes: [InverseOutcome]) {
+    let results = matrix.blocks.enumerated().map { index, block in
+        robustInverse(addingToDiagonal(block, damping), last: last?.blocks[index])
+    }
+    return (BlockDiagonal(results.map(\.inverse)), results.map(\.outcome))
+}
+
 /// Nil where a matrix is not positive definite or the inverse is not finite. Reads one truth value from the device.
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
