@@ -9,6 +9,10 @@ public enum ReferenceBlock: Sendable {
     case kronecker(ReferenceSharing = .expand)
     /// A small matrix for each unit, over its weight and bias (width 2) or one of them (width 1).
     case unitWise(width: Int)
+    /// F = G (x) A with both factors block-diagonal, in as equal parts of at most `maximum` as can be.
+    case split(ReferenceSharing, maximum: Int)
+    /// The mean squares of the examples' own gradients.
+    case diagonal
 
     /// The batch's estimate of the factors: A and G of each group; or each unit's matrix.
     public func statistics(_ batch: [LayerExample]) -> [Matrix] {
@@ -18,6 +22,10 @@ public enum ReferenceBlock: Sendable {
                 let positions = batch.map { $0.groups[group] }
                 return [inputFactor(positions, sharing), outputFactor(positions, sharing)]
             }
+        case .split(let sharing, let maximum):
+            ReferenceBlock.kronecker(sharing).statistics(batch).map { $0.withoutWhatIsBetweenBlocks(of: maximum) }
+        case .diagonal:
+            [.diagonal(mean(batch.map { example in example.gradient.map { $0 * $0 } }))]
         case .unitWise(let width):
             stride(from: 0, to: batch[0].gradient.count, by: width).map { start in
                 let own = batch.map { Array($0.gradient[start..<start + width]) }
@@ -29,17 +37,17 @@ public enum ReferenceBlock: Sendable {
     /// F
     public func fisher(_ factors: [Matrix]) -> Matrix {
         switch self {
-        case .kronecker: .blockDiagonal(pairs(factors).map { A, G in G.kronecker(A) })
-        case .unitWise: .blockDiagonal(factors)
+        case .kronecker, .split: .blockDiagonal(pairs(factors).map { A, G in G.kronecker(A) })
+        case .unitWise, .diagonal: .blockDiagonal(factors)
         }
     }
 
     /// M, damped.
     public func damped(_ factors: [Matrix], _ damping: Double) -> Matrix {
         switch self {
-        case .kronecker:
+        case .kronecker, .split:
             return .blockDiagonal(dampedFactors(factors, damping).map { A, G in G.kronecker(A) })
-        case .unitWise:
+        case .unitWise, .diagonal:
             let full = Matrix.blockDiagonal(factors)
             return full + damping * .identity(full.rows)
         }
@@ -58,6 +66,22 @@ public enum ReferenceBlock: Sendable {
 
     private func pairs(_ factors: [Matrix]) -> [(A: Matrix, G: Matrix)] {
         stride(from: 0, to: factors.count, by: 2).map { (factors[$0], factors[$0 + 1]) }
+    }
+}
+
+extension Matrix {
+    /// Zeros outside of consecutive blocks along the diagonal: as few as have at most `maximum` rows, the first ones larger
+    /// by one where they cannot be equal.
+    func withoutWhatIsBetweenBlocks(of maximum: Int) -> Matrix {
+        let count = (rows + maximum - 1) / maximum
+        let blockOfRow = (0..<count).flatMap { block in
+            [Int](repeating: block, count: rows / count + (block < rows % count ? 1 : 0))
+        }
+        var result = self
+        for row in 0..<rows {
+            for column in 0..<rows where blockOfRow[row] != blockOfRow[column] { result[row, column] = 0 }
+        }
+        return result
     }
 }
 

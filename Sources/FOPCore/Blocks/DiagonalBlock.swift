@@ -39,6 +39,8 @@ public final class DiagonalBlock: FisherBlock {
         squares.take(gradientScale: gradientScale).map { [$0] } ?? []
     }
 
+    public var statisticsShapes: [[Int]] { [shape] }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         guard let first = statistics.first else { return }
         F.update(with: first, decay: decay, isFinite: isFinite)

@@ -65,6 +65,9 @@ public final class EigenbasisBlock: FisherBlock {
         factors.take(gradientScale: gradientScale) + [squares.take(gradientScale: gradientScale)].compactMap { $0 }
     }
 
+    /// The factors' blocks, and the second moments once there is a basis.
+    public var statisticsShapes: [[Int]] { factors.sizes + (inputBasis == nil ? [] : [shape]) }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         let count = factors.counts.input + factors.counts.output
         factors.update(with: Array(statistics.prefix(count)), decay: decay, isFinite: isFinite)

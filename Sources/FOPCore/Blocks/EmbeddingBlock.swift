@@ -82,6 +82,8 @@ public final class EmbeddingBlock: FisherBlock {
         return [uses / total, outputs * (gradientScale * gradientScale / Double(examples))]
     }
 
+    public var statisticsShapes: [[Int]] { [[count], [width, width]] }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         guard statistics.count == 2 else { return }
         A.update(with: statistics[0], decay: decay, isFinite: isFinite)

@@ -45,6 +45,8 @@ public final class SplitKroneckerBlock: FisherBlock {
 
     public func takeStatistics(gradientScale: Double) -> [Tensor] { factors.take(gradientScale: gradientScale) }
 
+    public var statisticsShapes: [[Int]] { factors.sizes }
+
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         factors.update(with: statistics, decay: decay, isFinite: isFinite)
     }

@@ -6,13 +6,13 @@ import Torch
 
 /// A layer to try: how the product sees it, how the reference sees it, and batches for both.
 struct LayerCase: Sendable {
-    let name: String
+    var name: String
     /// The shapes of one example.
     let inputShape, outputShape: [Int]
-    let block: @Sendable (WeightSharing) -> any FisherBlock
-    let reference: @Sendable (ReferenceSharing) -> ReferenceBlock
+    var block: @Sendable (WeightSharing) -> any FisherBlock
+    var reference: @Sendable (ReferenceSharing) -> ReferenceBlock
     /// The examples of a batch, from its input and the derivative of each example's own loss, N x … .
-    let examples: @Sendable (_ input: DenseArray, _ gradient: DenseArray) -> [LayerExample]
+    var examples: @Sendable (_ input: DenseArray, _ gradient: DenseArray) -> [LayerExample]
     /// What a normalisation tells besides.
     var normalization: @Sendable (DenseArray) -> (mean: DenseArray, scale: DenseArray)? = { _ in nil }
 
@@ -40,7 +40,7 @@ struct LayerCase: Sendable {
 }
 
 extension LayerCase {
-    static let all = linear + convolutions + normalizations
+    static let all = linear + convolutions + normalizations + transposed + parts + otherBlocks
 
     static let linear = [
         linear("linear"), linear("linear without bias", hasBias: false), linear("sequence", positions: [3]),

@@ -98,6 +98,13 @@ private func compareFactors(
             let own = stride(from: first, to: factors.count, by: 2).flatMap { factors[$0].values }
             assertReference(tensor, own, "\(title): \(name)", file: file, line: line)
         }
+    } else if let F = (block as? DiagonalBlock)?.fisher {
+        assertReference(F, (0..<F.count).map { factors[0][$0, $0] }, "\(title): F", file: file, line: line)
+    } else if let block = block as? SplitKroneckerBlock {
+        let V = randomTensor(block.shape, seed: 5, dtype: .float64)
+        let F = Matrix.blockDiagonal(stride(from: 0, to: factors.count, by: 2).map { factors[$0 + 1].kronecker(factors[$0]) })
+        let image = block.fisherProduct(V.to(block.state["input_damping"]!.dtype))
+        assertReference(image, F * V.scalars(as: Double.self), "\(title): F V", file: file, line: line)
     } else if let F = (block as? UnitWiseBlock)?.fisher {
         assertReference(F, factors.flatMap(\.values), "\(title): F", file: file, line: line)
     } else {
