@@ -12,6 +12,8 @@ struct BlockPlan {
     private let configuration: CurvatureConfiguration
     private let parameters: [(name: String, parameter: Parameter)]
     private var training: [Bool] = []
+    /// Parameters that no block can stand for, as has turned out.
+    private var excluded = Set<ObjectIdentifier>()
 
     /// - Throws: ``TorchError/invalidValue(_:)`` for what the registry asks for and the model does not have.
     init(_ model: Module, _ registry: BlockRegistry, _ configuration: CurvatureConfiguration) throws {
@@ -39,13 +41,23 @@ struct BlockPlan {
         let now = parameters.map(\.parameter.requiresGradient)
         guard now != training else { return false }
         training = now
+        try makeBlocks()
+        return true
+    }
+
+    /// Leaves the parameters of these blocks to the fallback rule from now on.
+    mutating func exclude(_ indices: [Int]) throws {
+        for index in indices { excluded.formUnion(blocks[index].parameters.map { ObjectIdentifier($0.parameter) }) }
+        try makeBlocks()
+    }
+
+    private mutating func makeBlocks() throws {
         let before = blocks
-        blocks = try candidates.flatMap { try $0.blocks(configuration) }.map { new in
+        blocks = try candidates.flatMap { try $0.blocks(configuration, excluding: excluded) }.map { new in
             before.first { $0.standsForTheSame(as: new) } ?? new
         }
         let covered = Set(blocks.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
         others = parameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }
-        return true
     }
 
     /// Where each layer's blocks are.

@@ -13,8 +13,13 @@ struct LayerCandidate {
     var isTraining: Bool { parameters.contains { $0.kind != nil && $0.parameter.requiresGradient } }
 
     /// New blocks for what trains: one for all parameters with the same kind.
-    func blocks(_ configuration: CurvatureConfiguration) throws -> [LayerBlock] {
-        let training = parameters.indices.filter { parameters[$0].parameter.requiresGradient }
+    func blocks(
+        _ configuration: CurvatureConfiguration, excluding excluded: Set<ObjectIdentifier>
+    ) throws -> [LayerBlock] {
+        let training = parameters.indices.filter { index in
+            let parameter = parameters[index].parameter
+            return parameter.requiresGradient && !excluded.contains(ObjectIdentifier(parameter))
+        }
         return try grouped(training, by: { parameters[$0].kind }).compactMap { kind, places in
             guard let kind, let block = try description.block(kind, for: places, configuration) else { return nil }
             let members = places.map { (name: parameters[$0].name, parameter: parameters[$0].parameter) }

@@ -10,6 +10,8 @@ final class LayerCapture: LayerObserver {
     private var isCollecting = false
     /// Whether the pass under way is the last one through its graph.
     private var isLastPass = true
+    /// Who gets the records in the place of the sink.
+    private var rehearsal: ((LayerRecord, Int) -> Void)?
     /// The numbers of each layer's blocks.
     var blocks: [ObjectIdentifier: [Int]] = [:]
 
@@ -33,9 +35,25 @@ final class LayerCapture: LayerObserver {
                 record.normalization = (mean.detached(), scale.detached())
             }
             withoutGradients {
-                for block in self.blocks[identity] ?? [] { self.sink.record(record, block: block) }
+                for block in self.blocks[identity] ?? [] { self.receive(record, block) }
             }
         }
+    }
+
+    private func receive(_ record: LayerRecord, _ block: Int) {
+        if let rehearsal { rehearsal(record, block) } else { sink.record(record, block: block) }
+    }
+
+    /// A backward pass that leaves everything as it was.
+    /// - Parameter show: is shown what the pass brings to each block.
+    /// - Returns: the gradients of `parameters`, nil for those without a part in the loss.
+    func rehearse(
+        _ loss: Tensor, parameters: [Tensor], show: @escaping (LayerRecord, Int) -> Void
+    ) -> [Tensor?] {
+        (isCollecting, isLastPass, rehearsal) = (true, false, show)
+        defer { (isCollecting, isLastPass, rehearsal) = (false, true, nil) }
+        return Array(
+            gradients(of: [loss], withRespectTo: [anchor.tensor] + parameters, retainingGraph: true).dropFirst())
     }
 
     /// Back-propagates through all taps: first what the curvature is made of, if it is not made of the loss itself, then

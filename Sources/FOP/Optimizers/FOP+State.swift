@@ -19,11 +19,23 @@ extension FOP {
         return state
     }
 
-    /// Goes on from a saved ``state``, of any type and on any device.
-    /// What is frozen has to be as it was when the state was saved.
+    /// Goes on from a saved ``state``, of any type and on any device. What is frozen has to be as it was then. Gradients
+    /// gathered since the last step are let go.
     public func load(_ state: [String: Tensor]) throws {
         discardGradients()
         try updatePlan()
+        let others = blocksInTheFallback(of: state)
+        guard !others.isEmpty else { return try read(state) }
+        let before = (plan, momenta, fallback)
+        try excludeBlocks(others)
+        do { try read(state) } catch {
+            (plan, momenta, fallback) = before
+            followPlan()
+            throw error
+        }
+    }
+
+    private func read(_ state: [String: Tensor]) throws {
         var reader = StateReader(state)
         let newCounter = try StepCounter(&reader)
         let newRates = try reader.tensor("learning_rates", shape: [learningRates.count]).scalars(as: Double.self)
@@ -38,6 +50,15 @@ extension FOP {
         preconditioner.load(newCurvature, names: layers.map(\.name))
         for ((_, buffer), saved) in zip(momenta.named, newMomenta) { buffer.copy(from: saved) }
         fallback.load(newFallback)
+    }
+
+    /// The blocks whose parameters had none when the state was saved: where the loss reaches them shows at a backward pass.
+    private func blocksInTheFallback(of state: [String: Tensor]) -> [Int] {
+        layers.indices.filter { index in
+            layers[index].parameters.contains { name, _ in
+                ["momentum", "step"].contains { state["fallback.\(name).\($0)"] != nil }
+            }
+        }
     }
 
     private var modelDevice: Device { layers.first?.parameters.first?.parameter.value.device ?? .cpu }

@@ -14,7 +14,8 @@ import Torch
 /// ```
 ///
 /// Linear and convolution layers get Kronecker factors, normalisation layers 2 x 2 blocks per channel; every other
-/// parameter is updated by the fallback rule, those that several layers share among them. ``FOPOptions/blocks`` changes
+/// parameter is updated by the fallback rule, among them those that several layers share and those that the loss reaches on
+/// other ways than by calls of their layer. ``FOPOptions/blocks`` changes
 /// that, ``coverage`` shows it. What is frozen has no block and no state; unfreeze it at any time. With `beta: .zero` the
 /// optimizer is K-FAC.
 ///
@@ -33,6 +34,7 @@ public final class FOP: Optimizer {
     var counter = StepCounter()
     private let capture: LayerCapture
     private let statistics: ModelStatistics
+    private var bypassCheck = BypassCheck()
     private let device: Device
     private var lossesFinite: Tensor?
     /// The sum of the losses gathered since the last step.
@@ -75,7 +77,16 @@ public final class FOP: Optimizer {
         followPlan()
     }
 
-    private func followPlan() {
+    /// Leaves the parameters of these blocks to the fallback rule.
+    func excludeBlocks(_ indices: [Int]) throws {
+        guard !indices.isEmpty else { return }
+        try plan.exclude(indices)
+        followPlan()
+    }
+
+    /// Makes everything else go by the plan.
+    func followPlan() {
+        bypassCheck.restart()
         preconditioner.replaceBlocks(layers.map(\.block))
         capture.blocks = plan.indices
         momenta.follow(layers.flatMap(\.parameters), grouping)
@@ -121,10 +132,14 @@ public final class FOP: Optimizer {
                 """)
         }
         preconditioner.lossScale = lossScale
-        let others = fallback.trainable
         try withoutAutocast(device: device.kind) {
+            let scaledLoss = scaled(loss, by: lossScale)
+            if lossesFinite == nil {
+                try excludeBlocks(bypassCheck.bypassed(layers, loss: scaledLoss, capture: capture))
+            }
+            let others = fallback.trainable
             let gradients = try capture.backPropagate(
-                scaled(loss, by: lossScale), slice: slice, others: fallback.values(others),
+                scaledLoss, slice: slice, others: fallback.values(others),
                 curvature: { try self.curvaturePasses(predictions) })
             withoutGradients {
                 fallback.add(unscaled(gradients, by: lossScale), of: others)

@@ -135,12 +135,19 @@ public final class EigenbasisBlock: FisherBlock {
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {
         guard let damping else { return matrix }
-        return inBasis(matrix) { $0 * ($1 + damping) }
+        return inBasis(matrix) { $0 * damped($1, damping) }
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
         guard let damping else { return matrix }
-        return inBasis(matrix) { $0 * finiteReciprocal($1 + damping) }
+        return inBasis(matrix) { $0 * finiteReciprocal(damped($1, damping)) }
+    }
+
+    /// S + lambda, kept above what rounding leaves of the largest in the place of a 0.
+    private func damped(_ S: Tensor, _ damping: Tensor) -> Tensor {
+        let sum = S + damping
+        let largest = sum.max(-1, keepingDimensions: true).values.max(-2, keepingDimensions: true).values
+        return sum.maximum(largest * (sum.dtype == .float64 ? 1e-14 : 1e-6))
     }
 
     /// U_G change(U_G^T V U_A, S) U_A^T

@@ -26,7 +26,7 @@ public struct LayerRecord {
     public var examples: Int { input.size(0) }
 
     /// The same with input and output gradient of one type: operators that choose their own precision leave them in two.
-    func inOneType() -> LayerRecord {
+    public func inOneType() -> LayerRecord {
         guard input.dtype.isFloatingPoint, input.dtype != outputGradient.dtype else { return self }
         var record = self
         let dtype: DType = [input.dtype, outputGradient.dtype].contains(.float64) ? .float64 : .float32
@@ -36,7 +36,7 @@ public struct LayerRecord {
     }
 
     /// The part that belongs to consecutive examples.
-    func examples(_ range: Range<Int>) -> LayerRecord {
+    public func examples(_ range: Range<Int>) -> LayerRecord {
         sliced { $0.narrowed(0, from: range.lowerBound, length: range.count) }
     }
 

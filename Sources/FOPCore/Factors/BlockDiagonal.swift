@@ -8,7 +8,7 @@ struct BlockDiagonal {
 
     /// Consecutive ranges of `size` dimensions, as equal as can be, none larger than `maximum`.
     static func ranges(_ size: Int, maximum: Int) -> [Range<Int>] {
-        subBatchRanges(size, parts: (size + maximum - 1) / maximum)
+        subBatchRanges(size, parts: 1 + (size - 1) / maximum)
     }
 
     /// The blocks' products with the matching rows of V.

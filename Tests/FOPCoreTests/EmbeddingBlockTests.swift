@@ -1,0 +1,108 @@
+import DenseComparison
+import DenseReference
+import FOPCore
+import TestSupport
+import Torch
+import XCTest
+
+/// An embedding is a linear layer whose inputs have a single 1.
+final class EmbeddingBlockTests: SmallTensorTestCase {
+    private let (count, width) = (6, 3)
+
+    private func draw(_ shape: [Int], seed: UInt64, dtype: DType) -> (record: LayerRecord, examples: [LayerExample]) {
+        let indices = randomIntegers(shape, in: 0..<count, seed: seed)
+        let gradient = randomTensor(shape + [width], seed: seed, dtype: dtype) * (1 / Double(shape[0]))
+        let record = LayerRecord(input: indices, outputGradient: gradient)
+        return (record, examples(indices, gradient * Double(shape[0])))
+    }
+
+    /// - Parameter own: the derivatives of each example's own loss.
+    private func examples(_ indices: Tensor, _ own: Tensor, padding: Int? = nil) -> [LayerExample] {
+        let positions = indices.count / indices.size(0)
+        let numbers = indices.scalars(as: Int.self)
+        let rows = own.scalars(as: Double.self)
+        return (0..<indices.size(0)).map { example in
+            let own = (example * positions..<(example + 1) * positions).filter { numbers[$0] != padding }
+            let nothing = LayerExample.Position(
+                input: [Double](repeating: 0, count: count), output: [Double](repeating: 0, count: width))
+            return LayerExample(groups: [
+                own.isEmpty ? [nothing] : own.map { place in
+                    var input = [Double](repeating: 0, count: count)
+                    input[numbers[place]] = 1
+                    return .init(input: input, output: Array(rows[place * width..<(place + 1) * width]))
+                }
+            ])
+        }
+    }
+
+    /// The table keeps vectors as rows, the reference inputs as columns.
+    private func transposed(_ vector: [Double]) -> [Double] {
+        (0..<count).flatMap { token in (0..<width).map { vector[$0 * count + token] } }
+    }
+
+    private func check(
+        _ block: EmbeddingBlock, _ record: LayerRecord, _ examples: [LayerExample], scale: Double, _ title: String
+    ) {
+        let reference = ReferenceBlock.kronecker(.expand)
+        assertReference(block.gradient(record) * scale, transposed(sum(examples)), "\(title): gradient")
+        block.accumulate(record, as: .newExamples)
+        let statistics = block.takeStatistics(gradientScale: scale)
+        let factors = reference.statistics(examples)
+        assertReference(statistics[0], (0..<count).map { factors[0][$0, $0] }, "\(title): A")
+        assertReference(statistics[1], factors[1].values, "\(title): G")
+        block.updateAverages(statistics, decay: 0.9, isFinite: Tensor(true))
+        XCTAssertEqual(block.updateInverse(damping: 0.05), [.cholesky])
+
+        let V = randomTensor(block.shape, seed: 8, dtype: record.outputGradient.dtype)
+        let vector = V.transposed().contiguous().scalars(as: Double.self)
+        let (F, M) = (reference.fisher(factors), reference.damped(factors, 0.05))
+        assertReference(block.fisherProduct(V), transposed(F * vector), "\(title): F V")
+        assertReference(block.dampedProduct(V), transposed(M * vector), "\(title): M V")
+        assertReference(block.precondition(V), transposed(M.solve([vector])[0]), "\(title): M^-1 V")
+    }
+
+    private func sum(_ examples: [LayerExample]) -> [Double] {
+        examples.dropFirst().reduce(examples[0].gradient) { combine($0, 1, $1.gradient) }
+    }
+
+    func testItEqualsALinearLayerOnUnitVectors() {
+        for dtype in [DType.float32, .float64] {
+            for shape in [[5], [4, 3], [3, 2, 2], [1, 1]] {
+                let (record, examples) = draw(shape, seed: 3, dtype: dtype)
+                let block = EmbeddingBlock(count: count, width: width)
+                check(block, record, examples, scale: Double(shape[0]), "\(shape), \(dtype)")
+            }
+        }
+    }
+
+    /// Positions with the padding index are as if they were not there.
+    func testPaddingTakesNoPart() {
+        let indices = Tensor([1, 2, 0, 3, 2, 2, 5, 1], shape: [4, 2])
+        let gradient = randomTensor([4, 2, width], seed: 4, dtype: .float64)
+        let block = EmbeddingBlock(count: count, width: width, paddingIndex: 2)
+        let record = LayerRecord(input: indices, outputGradient: gradient)
+        // The third example is padding alone: with nothing in it, it still counts in 1/N.
+        let examples = examples(indices, gradient, padding: 2)
+        let kept = examples.filter { $0.gradient.contains { $0 != 0 } }
+        let A = ReferenceBlock.kronecker(.expand).statistics(kept)[0]
+        block.accumulate(record, as: .newExamples)
+        let statistics = block.takeStatistics(gradientScale: 1)
+        assertReference(statistics[0], (0..<count).map { A[$0, $0] })
+        assertReference(statistics[1], ReferenceBlock.kronecker(.expand).statistics(examples)[1].values)
+        assertReference(block.gradient(record), transposed(sum(examples)))
+    }
+
+    func testAVectorThatIsNeverUsedStaysAsItIs() {
+        let record = LayerRecord(input: Tensor([0, 1, 1]), outputGradient: randomTensor([3, width], seed: 1))
+        let block = EmbeddingBlock(count: count, width: width)
+        for damping in [0.1, 0] {
+            block.accumulate(record, as: .newExamples)
+            block.updateAverages(block.takeStatistics(gradientScale: 3), decay: 0.5, isFinite: Tensor(true))
+            _ = block.updateInverse(damping: damping)
+            let step = block.precondition(block.gradient(record))
+            XCTAssertTrue(step.isFinite().all().item(as: Bool.self))
+            XCTAssertEqual(step.narrowed(0, from: 2, length: 4).absoluteSum().item(as: Double.self), 0)
+            XCTAssertGreaterThan(step.absoluteSum().item(as: Double.self), 0)
+        }
+    }
+}
