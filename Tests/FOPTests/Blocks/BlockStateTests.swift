@@ -97,7 +97,13 @@ final class BlockStateTests: SmallModelTestCase {
                 let other = copy(model, dtype: to)
                 let resumed = try make(other, change)
                 try resumed.load(optimizer.state)
-                for (key, tensor) in resumed.state where optimizer.state[key]?.dtype == from {
+                // Learning rates and damping are float64, Adam's counts float32, whatever the model is.
+                let tensors = resumed.state.filter { key, _ in
+                    optimizer.state[key]?.dtype == from && !["learning_rates", "curvature.damping"].contains(key)
+                        && !key.hasSuffix(".step")
+                }
+                XCTAssertFalse(tensors.isEmpty)
+                for (key, tensor) in tensors {
                     XCTAssertEqual(tensor.dtype, to, "\(name): \(key)")
                 }
                 try run(model, optimizer, 4..<6)
