@@ -69,14 +69,14 @@ extension LayerGeometry {
     }
 
     /// V from weight and bias, whose last column is the bias.
-    func pack(_ parameters: [Tensor]) -> Tensor {
+    public func pack(_ parameters: [Tensor]) -> Tensor {
         let weight = matrix(ofWeight: parameters[0])
         guard hasBias else { return weight }
         return Tensor.concatenated([weight, parameters[1].reshaped(batch + [outputs, 1])], -1)
     }
 
     /// Weight and bias from V.
-    func unpack(_ matrix: Tensor) -> [Tensor] {
+    public func unpack(_ matrix: Tensor) -> [Tensor] {
         guard hasBias else { return [weight(ofMatrix: matrix)] }
         let columns = matrix.narrowed(-1, from: 0, length: weightColumns)
         let bias = matrix.narrowed(-1, from: weightColumns, length: 1)
@@ -84,13 +84,13 @@ extension LayerGeometry {
     }
 
     /// The gradient of weight and bias as V, in the precision of factors.
-    func gradient(_ record: LayerRecord) -> Tensor {
+    public func gradient(_ record: LayerRecord) -> Tensor {
         let weight = weightGradient(record)
         return pack(hasBias ? [weight, biasGradient(record)] : [weight]).toFactorPrecision()
     }
 
     /// Layer inputs as rows with the bias's 1, (groups x) N x T x i, in the precision of factors.
-    func fullInputRows(_ record: LayerRecord) -> Tensor {
+    public func fullInputRows(_ record: LayerRecord) -> Tensor {
         let rows = inputRows(record).toFactorPrecision()
         guard hasBias else { return rows }
         let ones = Tensor.ones(Array(rows.shape.dropLast()) + [1], dtype: rows.dtype, device: rows.device)
@@ -98,12 +98,12 @@ extension LayerGeometry {
     }
 
     /// How many positions of an example share the weight.
-    func positions(_ record: LayerRecord) -> Int {
+    public func positions(_ record: LayerRecord) -> Int {
         record.outputGradient.count / (record.examples * outputs * groups)
     }
 }
 
 extension Tensor {
     /// Factors are kept in float32 at least, whatever the model's type.
-    func toFactorPrecision() -> Tensor { dtype == .float64 ? self : to(.float32) }
+    public func toFactorPrecision() -> Tensor { dtype == .float64 ? self : to(.float32) }
 }
