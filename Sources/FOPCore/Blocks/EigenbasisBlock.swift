@@ -90,8 +90,8 @@ public final class EigenbasisBlock: FisherBlock {
             self.S = MovingAverage(
                 moved(S, fromInput: inputBasis, output: outputBasis, toInput: newInput, output: newOutput))
         } else {
-            let values = joined(found.suffix(output.count).map(\.values))
-            let products = values.unsqueezed(-1) * joined(found.prefix(input.count).map(\.values)).unsqueezed(-2)
+            let values = concatenated(found.suffix(output.count).map(\.values))
+            let products = values.unsqueezed(-1) * concatenated(found.prefix(input.count).map(\.values)).unsqueezed(-2)
             S = MovingAverage(products)
         }
         (inputBasis, outputBasis) = (newInput, newOutput)

@@ -1,9 +1,5 @@
 import TorchCore
 
-private enum Op {
-    static let flip = Operator("aten::flip")
-}
-
 /// A transposed convolution of one to three dimensions. Its output is that of an ordinary convolution with the kernel
 /// turned round, over the input with `stride - 1` zeros put between its elements and zeros around: a position is one of
 /// the output, and its row holds the input elements that reach it.
@@ -48,6 +44,10 @@ public struct TransposedConvolutionGeometry: LayerGeometry {
     /// Channel, then kernel position from the last to the first.
     public func inputRows(_ record: LayerRecord) -> Tensor { convolution.inputRows(spread(record)) }
 
+    public func inputProducts(_ record: LayerRecord) -> Tensor { convolution.inputProducts(spread(record)) }
+
+    public func inputSums(_ record: LayerRecord) -> Tensor { convolution.inputSums(spread(record)) }
+
     public func outputRows(_ record: LayerRecord) -> Tensor { convolution.outputRows(record) }
 
     /// inputs x outputs / groups x kernel… -> groups x outputs / groups x (inputs / groups * kernel), turned round.
@@ -62,12 +62,7 @@ public struct TransposedConvolutionGeometry: LayerGeometry {
     }
 
     /// Kernels from the last element to the first.
-    private func turned(_ kernels: Tensor) -> Tensor {
-        call(Op.flip, file: #fileID, line: #line) {
-            $0.push(kernels)
-            $0.push(Array(3..<kernels.rank))
-        }
-    }
+    private func turned(_ kernels: Tensor) -> Tensor { kernels.flipped(Array(3..<kernels.rank)) }
 
     /// The record with the input of the ordinary convolution.
     private func spread(_ record: LayerRecord) -> LayerRecord {

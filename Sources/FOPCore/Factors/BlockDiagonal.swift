@@ -31,11 +31,11 @@ struct BlockDiagonal {
     func mapped(_ change: (Tensor) -> Tensor) -> BlockDiagonal { BlockDiagonal(blocks.map(change)) }
 
     /// The whole diagonal, (batch x) n.
-    var diagonal: Tensor { joined(blocks.map { $0.diagonal() }) }
+    var diagonal: Tensor { concatenated(blocks.map { $0.diagonal() }) }
 }
 
 /// Vectors one after the other.
-func joined(_ vectors: [Tensor]) -> Tensor { vectors.count == 1 ? vectors[0] : Tensor.concatenated(vectors, -1) }
+func concatenated(_ vectors: [Tensor]) -> Tensor { vectors.count == 1 ? vectors[0] : Tensor.concatenated(vectors, -1) }
 
 // MARK: State
 
