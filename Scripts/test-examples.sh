@@ -6,6 +6,7 @@ for manifest in Examples/*/Package.swift; do
     [ -f "$manifest" ] || continue
     example=${manifest%/Package.swift}
     echo "$example"
-    swift build --package-path "$example" "$@"
+    # Without the flag, SwiftPM does not see files that are new in the package depended on.
+    swift build --package-path "$example" --disable-build-manifest-caching "$@"
     swift run --package-path "$example" --skip-build "$@"
 done
