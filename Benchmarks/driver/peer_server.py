@@ -25,6 +25,9 @@ class PeerServer:
             self.process = subprocess.Popen([str(python), str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=dict(environment))
         self.unread = b""
+        # Whoever is timed while it still imports would be slowed down.
+        if not self.answer().get("ready"):
+            self.fail()
 
     def run(self, arguments: Sequence[str], path: Sequence[str], time_limit: float) -> tuple[int, str, str]:
         """Runs one worker. Returns exit code, output and errors."""

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Imports PyTorch once and forks a process for every worker: starting one takes milliseconds instead of seconds.
 
-Reads jobs as lines of JSON, `{"arguments": [...], "path": [...], "output": FILE, "errors": FILE}`, runs worker.py with
-them in a child, and answers `{"pid": N}` when it starts and `{"code": N}` when it ends. Nothing is computed before the
-fork, so that a child has threads, memory and state of its own.
+Says `{"ready": 1}`, then reads jobs as lines of JSON, `{"arguments": [...], "path": [...], "output": FILE, "errors":
+FILE}`. Runs worker.py with them in a child, and answers `{"pid": N}` when it starts and `{"code": N}` when it ends. Nothing is
+computed before the fork, so that a child has threads, memory and state of its own.
 """
 import json
 import os
@@ -23,6 +23,7 @@ def main() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         sys.exit(f"{threads} threads run before the first fork: children would wait for what they hold")
+    answer(ready=1)
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

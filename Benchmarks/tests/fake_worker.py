@@ -35,6 +35,7 @@ def report(words, loss):
 
 
 def serve():
+    print(json.dumps({"ready": 1}), flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         print(json.dumps({"pid": os.getpid()}), flush=True)
