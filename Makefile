@@ -143,4 +143,4 @@ clean: ## Remove what was built
 	rm -rf .build Examples/*/.build Benchmarks/.build dist
 
 distclean: clean ## Remove what was built and what was fetched (not runs/)
-	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data venv reference-venv figures-venv python-test-venv python-test-venv-oldest downloads tmp logs lock || true
+	cd "$(CACHE)" 2>/dev/null && rm -rf libtorch data benchmark venv reference-venv figures-venv python-test-venv python-test-venv-oldest downloads tmp logs lock || true
