@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures bench-growth bench-micro clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures bench-growth bench-profile bench-micro clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -129,6 +129,11 @@ bench-growth: ## Time steps against batch, width and depth, and fit exponents (a
 	@$(SETUP) libtorch packages reference-venv
 	swift build $(BENCHMARK_BUILD) --product BenchmarkWorker $(SWIFT_FLAGS)
 	@$(PYTHON) -B Benchmarks/growth.py --cache "$(CACHE)" $(ARGS)
+
+bench-profile: ## Look where the time of a step goes, by operator (about a minute)
+	@$(SETUP) libtorch packages reference-venv
+	swift build --package-path Benchmarks -c release --product BenchmarkWorker $(SWIFT_FLAGS)
+	@$(PYTHON) -B Benchmarks/profile.py --cache "$(CACHE)" $(ARGS)
 
 bench-micro: ## Time single operations: operator calls, factors, inverses, the projection (ARGS="--filter inverse")
 	@$(SETUP) libtorch packages

@@ -8,7 +8,8 @@ FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs al
 
 
 def markers(name: str) -> tuple[str, str]:
-    return f"<!-- {name}: written by Benchmarks/figures.py -->", f"<!-- end of {name} -->"
+    program = "profile" if name == "profile" else "figures"
+    return f"<!-- {name}: written by Benchmarks/{program}.py -->", f"<!-- end of {name} -->"
 
 
 def put(path: Path, name: str, text: str) -> None:
@@ -52,3 +53,51 @@ def growth(grown: dict) -> str:
          ", ".join(table.milliseconds(ms) for ms in line["milliseconds"]), f"{line['exponent']:.2f}"]
         for line in grown["lines"]]
     return table.as_markdown(["contender", "against", "values", "ms per step", "exponent"], rows)
+
+
+PROFILED = 14
+"""How many operators the table of a profile has."""
+
+
+def profile(found: dict) -> str:
+    """Where the time of a step goes: by phase, then by operator."""
+    runs = {(run["batch"], run["contender"]): run for run in found["runs"]}
+    names = list(dict.fromkeys(run["contender"] for run in found["runs"]))
+    parts = []
+    for batch in dict.fromkeys(run["batch"] for run in found["runs"]):
+        columns = [runs[batch, name] for name in names]
+        rows = [[what, *(f"{of(run):.1f}" for run in columns)] for what, of in PHASES.items()]
+        operators = {key: None for run in reversed(columns) for key in called(run)}
+        order = sorted(operators, key=lambda key: -max(called(run).get(key, (0, 0))[0] for run in columns))
+        rows += [[f"{phase}: `{name}`", *(cell(called(run).get((phase, name))) for run in columns)]
+                 for phase, name in order[:PROFILED]]
+        table_text = table.as_markdown(["ms per step (calls)", *names], rows)
+        parts.append(f"Batch {batch:,}:\n\n{table_text}")
+    return "\n\n".join(parts)
+
+
+def wall(run: dict, phase: str) -> float:
+    return next(entry["milliseconds"] for entry in run["phases"] if entry["phase"] == phase)
+
+
+def own(run: dict, phase: str) -> float:
+    entry = next(entry for entry in run["phases"] if entry["phase"] == phase)
+    return sum(operator["milliseconds"] for operator in entry["operators"])
+
+
+PHASES = {
+    "whole step": lambda run: sum(entry["milliseconds"] for entry in run["phases"]),
+    "forward": lambda run: wall(run, "forward"),
+    "backward, by autograd itself": lambda run: wall(run, "backward") - own(run, "backward"),
+    "backward, by operators called from taps": lambda run: own(run, "backward"),
+    "update": lambda run: wall(run, "update"),
+}
+
+
+def called(run: dict) -> dict[tuple[str, str], tuple[float, float]]:
+    return {(phase["phase"], operator["name"].removeprefix("aten::")): (operator["milliseconds"], operator["calls"])
+            for phase in run["phases"] for operator in phase["operators"]}
+
+
+def cell(found: tuple[float, float] | None) -> str:
+    return f"{found[0]:.2f} ({found[1]:.0f})" if found else ""

@@ -6,8 +6,10 @@
 #include <torch/csrc/stable/c/shim.h>
 #pragma clang diagnostic pop
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -173,10 +175,67 @@ uint64_t from_ivalue(const Type& type, c10::IValue&& value) {
 
 }  // namespace
 
+namespace {
+
+using Unary = at::Tensor(const at::Tensor&);
+using Binary = at::Tensor(const at::Tensor&, const at::Tensor&);
+using Scaled = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Scalar&);
+
+/// The most frequent kinds of operators, called with C++ arguments instead of a stack of boxed ones.
+struct Typed {
+    std::optional<c10::TypedOperatorHandle<Unary>> unary;
+    std::optional<c10::TypedOperatorHandle<Binary>> binary;
+    std::optional<c10::TypedOperatorHandle<Scaled>> scaled;
+
+    Typed(const c10::OperatorHandle& op, const std::vector<Type>& arguments, const std::vector<Type>& returns) {
+        if (returns.size() != 1 || returns[0].kind != Kind::tensor || writes_or_shares(op.schema())) return;
+        std::vector<Kind> kinds;
+        for (const auto& argument : arguments) kinds.push_back(argument.kind);
+        try {
+            if (kinds == std::vector{Kind::tensor}) unary = op.typed<Unary>();
+            if (kinds == std::vector{Kind::tensor, Kind::tensor}) binary = op.typed<Binary>();
+            if (kinds == std::vector{Kind::tensor, Kind::tensor, Kind::number}) scaled = op.typed<Scaled>();
+        } catch (const std::exception&) {
+            // It was registered with another C++ signature: the boxed way takes all.
+        }
+    }
+
+    /// Operators in place and views: their C++ signatures differ.
+    static bool writes_or_shares(const c10::FunctionSchema& schema) {
+        auto has_alias = [](const c10::Argument& argument) { return argument.alias_info() != nullptr; };
+        return std::any_of(schema.arguments().begin(), schema.arguments().end(), has_alias)
+            || std::any_of(schema.returns().begin(), schema.returns().end(), has_alias);
+    }
+
+    /// Calls the operator if it is of such a kind.
+    bool call(uint64_t* stack) const {
+        auto tensor = [stack](size_t i) -> const at::Tensor& { return *reinterpret_cast<const at::Tensor*>(stack[i]); };
+        auto put = [stack](at::Tensor&& result) {
+            stack[0] = reinterpret_cast<uint64_t>(new at::Tensor(std::move(result)));
+            return true;
+        };
+        if (binary) return put(binary->call(tensor(0), tensor(1)));
+        if (unary) return put(unary->call(tensor(0)));
+        if (scaled) return put(scaled->call(tensor(0), tensor(1), to_scalar(stack[2])));
+        return false;
+    }
+
+    static at::Scalar to_scalar(uint64_t value) {
+        const auto* number = reinterpret_cast<const fop_number*>(value);
+        if (number->kind == 1) return static_cast<int64_t>(number->bits);
+        double result;
+        std::memcpy(&result, &number->bits, sizeof result);
+        return result;
+    }
+};
+
+}  // namespace
+
 struct AtenOperatorEntry {
     c10::OperatorHandle op;
     std::vector<Type> arguments;
     std::vector<Type> returns;
+    std::unique_ptr<Typed> typed;
 
     /// Whether a caller that takes so many results off the stack leaves none behind that has to be freed.
     bool is_enough(uint64_t results) const {
@@ -192,9 +251,10 @@ namespace {
 
 std::unique_ptr<AtenOperatorEntry> resolve(const char* name, const char* overload) {
     auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
-    auto entry = std::make_unique<AtenOperatorEntry>(AtenOperatorEntry{op, {}, {}});
+    auto entry = std::make_unique<AtenOperatorEntry>(AtenOperatorEntry{op, {}, {}, nullptr});
     for (const auto& argument : op.schema().arguments()) entry->arguments.emplace_back(argument.real_type());
     for (const auto& result : op.schema().returns()) entry->returns.emplace_back(result.real_type());
+    entry->typed = std::make_unique<Typed>(op, entry->arguments, entry->returns);
     return entry;
 }
 
@@ -255,6 +315,7 @@ extern "C" int32_t fop_call_operator(
                 false, "takes ", entry.arguments.size(), " arguments, ", count, " given; returns ",
                 entry.returns.size(), " results, ", results, " read");
         }
+        if (entry.typed->call(stack)) return;
         auto values = take_arguments(entry, stack);
         entry.op.callBoxed(values);
         put_results(entry, values, stack);

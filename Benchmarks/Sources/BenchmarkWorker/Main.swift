@@ -6,8 +6,8 @@ import Torch
 @main struct BenchmarkWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "BenchmarkWorker",
-        abstract: "Times steps, or operator calls, and prints one line of JSON. Started by `make bench`.",
-        subcommands: [StepsCommand.self, CallsCommand.self])
+        abstract: "Times steps, operators in them, or operator calls, and prints one line of JSON. Started by `make bench`.",
+        subcommands: [StepsCommand.self, CallsCommand.self, ProfileCommand.self])
 
     static func main() {
         do {

@@ -17,6 +17,9 @@ enum NetworkKind: String, CaseIterable, ExpressibleByArgument {
 
     var prefersChannelsLast: Bool { self != .vit }
 
+    /// Of one picture.
+    var inputShape: [Int] { self == .resnet18 ? [3, 32, 32] : [1, 28, 28] }
+
     func make(width: Int, depth: Int) -> any Layer {
         let generator = Generator(seed: 0)
         return switch self {

@@ -30,6 +30,7 @@ public final class UnitWiseBlock: FisherBlock {
     private var damping: Tensor?
     private var sum: Tensor?
     private var examples = 0
+    private var ones: Tensor?
     /// Each example's own gradient, which further calls of the layer in the same pass add to.
     private var pending: Tensor?
 
@@ -73,7 +74,7 @@ public final class UnitWiseBlock: FisherBlock {
         let results = callMany(Op.batchNormBackward, results: 3, file: #fileID, line: #line) {
             $0.push(record.outputGradient)
             $0.push(record.input)
-            $0.push(Tensor.ones([units], dtype: statistics.mean.dtype, device: record.input.device) as Tensor?)
+            $0.push(unitScale(like: statistics.mean) as Tensor?)
             $0.pushNone()
             $0.pushNone()
             $0.push(statistics.mean as Tensor?)
@@ -85,13 +86,33 @@ public final class UnitWiseBlock: FisherBlock {
         return (hasWeight ? [results[1]] : []) + (hasBias ? [results[2]] : [])
     }
 
+    /// The scale of a normalisation without any.
+    private func unitScale(like mean: Tensor) -> Tensor {
+        if let ones, ones.dtype == mean.dtype, ones.device == mean.device { return ones }
+        let new = Tensor.ones([units], dtype: mean.dtype, device: mean.device)
+        ones = new
+        return new
+    }
+
     /// N x units x width: each example's own gradient, summed over positions.
     private func exampleGradients(_ record: LayerRecord) -> Tensor {
         let gradient = record.outputGradient.toFactorPrecision()
         var parts: [Tensor] = []
-        if hasWeight { parts.append(positionSum(gradient * normalized(record))) }
-        if hasBias { parts.append(positionSum(gradient)) }
+        let sums = positionSum(gradient)
+        if hasWeight { parts.append(scaleGradients(record, gradient, sums)) }
+        if hasBias { parts.append(sums) }
         return Tensor.stacked(parts, -1)
+    }
+
+    /// The sum over positions of g times the normalised input.
+    /// - Parameter sums: of g alone.
+    private func scaleGradients(_ record: LayerRecord, _ gradient: Tensor, _ sums: Tensor) -> Tensor {
+        guard kind == .batch, let (mean, scale) = record.normalization else {
+            return positionSum(gradient * normalized(record))
+        }
+        // One mean and one scale per channel are taken out of the sum, which saves two passes over the whole input.
+        let products = positionSum(gradient * record.input.toFactorPrecision())
+        return (products - sums * mean.toFactorPrecision()) * scale.toFactorPrecision()
     }
 
     /// N x … -> N x units.
@@ -110,14 +131,10 @@ public final class UnitWiseBlock: FisherBlock {
         let spatial = [Int](repeating: 1, count: max(0, sizes.count - 2))
         func broadcast(_ statistic: Tensor) -> Tensor {
             let statistic = statistic.toFactorPrecision()
-            switch kind {
-            case .batch: return statistic.reshaped([1, sizes[1]] + spatial)
-            case .group:
-                let groups = statistic.size(1)
-                return statistic.unsqueezed(-1).expanded([sizes[0], groups, sizes[1] / groups])
-                    .reshaped([sizes[0], sizes[1]] + spatial)
-            case .layer: return statistic
-            }
+            guard kind == .group else { return statistic }
+            let groups = statistic.size(1)
+            return statistic.unsqueezed(-1).expanded([sizes[0], groups, sizes[1] / groups])
+                .reshaped([sizes[0], sizes[1]] + spatial)
         }
         return (input - broadcast(mean)) * broadcast(scale)
     }

@@ -202,8 +202,8 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {
         // A sum is finite only if its terms are.
-        let sums = (input.gradients + input.statistics).joined().map { $0.sum().to(.float64) }
-        let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).sum().isFinite()
+        let sums = (input.gradients + input.statistics).joined().map { $0.sum() }
+        let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).to(.float64).sum().isFinite()
         return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }
 
