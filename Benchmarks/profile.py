@@ -43,7 +43,7 @@ def main() -> int:
     try:
         tools = find_tools(options, options.cache.absolute() / "benchmark")
         runs = [measure(options, tools.swift_worker, name, batch) for batch in BATCHES for name in CONTENDERS]
-        found = {"format": results.FORMAT, "command": "profile.py " + " ".join(sys.argv[1:]), **machine.describe(tools),
+        found = {"format": results.FORMAT, "command": "make bench-profile", **machine.describe(tools),
                  "settings": {"threads": options.threads, "steps": options.steps}, "runs": runs}
         results.save(found, options.output)
         documents.put(options.document, "profile", documents.profile(found))
