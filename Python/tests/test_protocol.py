@@ -322,10 +322,54 @@ def test_tied_weights_are_the_fallbacks():
     optimizer.step()
 
 
+class UsedTwice(nn.Module):
+    """A weight that is also used outside of its layer, where no hook sees it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(torch.tanh(functional.linear(self.layer(x), self.layer.weight)))
+
+
+def changed_by_a_hook():
+    model = nn.Sequential()
+    model.layer, model.head = nn.Linear(6, 6), nn.Linear(6, 3)
+    model.layer.weight.register_hook(lambda gradient: gradient * 2)
+    return model
+
+
+@pytest.mark.parametrize("make", [UsedTwice, changed_by_a_hook])
+def test_gradients_that_the_layer_does_not_explain_are_the_fallbacks(make):
+    model = make()
+    optimizer = fop.FOP(model, lr=0.1, momentum=0.0)
+    for step in range(2):
+        backward(model, step)
+        before, gradient = model.layer.weight.detach().clone(), model.layer.weight.grad.clone()
+        if step == 0:
+            with pytest.warns(UserWarning, match="gradients of layer are not what passes through"):
+                optimizer.step()
+        else:
+            optimizer.step()
+        torch.testing.assert_close(model.layer.weight.detach(), before - 0.1 * gradient)
+        optimizer.zero_grad()
+    assert "head.input_factor" in optimizer.state_dict()["curvature"]
+
+
 def test_large_factors_are_the_fallbacks():
     model = small_model()
     methods = {row.parameter: row.method for row in fop.FOP(model, lr=0.1, max_factor_dim=7).coverage().rows}
     assert methods["0.weight"] == "SGD" and methods["2.weight"] == "unit-wise"
+
+
+def test_heads_of_large_vocabularies_are_the_fallbacks():
+    model = small_model()
+    methods = {row.parameter: row.method for row in fop.FOP(model, lr=0.1, max_vocabulary=7).coverage().rows}
+    assert methods["0.weight"] == "SGD" and methods["3.weight"] == "Kronecker"
+    backward(model)
+    fop.FOP(model, lr=0.1, max_vocabulary=7).step()
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -337,7 +381,8 @@ def test_large_factors_are_the_fallbacks():
     ({"inverse_interval": 1.5}, "inverse_interval is 1.5"), ({"eta": "long"}, "eta is 'long': use 'average' or 'sum'"),
     ({"metric": "x"}, "metric is 'x'"), ({"kfac_approx": "x"}, "kfac_approx is 'x'"), ({"fisher": "x"}, "fisher is 'x'"),
     ({"fallback": "lion"}, "fallback is 'lion': use 'sgd' or 'adamw'"), ({"loss_reduction": "none"}, "loss_reduction"),
-    ({"fallback_lr": -1.0}, "fallback_lr is -1.0"),
+    ({"fallback_lr": -1.0}, "fallback_lr is -1.0"), ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),
+    ({"max_vocabulary": "x"}, "max_vocabulary is x"),
 ], ids=str)
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError) as caught:

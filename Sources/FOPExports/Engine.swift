@@ -10,6 +10,8 @@ final class Engine {
     private(set) var names: [String] = []
     private var blocks: [Block] = []
     private var built: FisherPreconditioner?
+    private var checks: [GradientCheck] = []
+    private var pass = PassKind.gradients
 
     /// A block, and what has to be computed for its records.
     struct Block {
@@ -26,6 +28,7 @@ final class Engine {
     func add(_ block: Block, name: String) throws -> Int {
         guard built == nil else { throw TorchError.invalidValue("blocks can be added before the first step only") }
         blocks.append(block)
+        checks.append(GradientCheck(block.fisher))
         names.append(name)
         return blocks.count - 1
     }
@@ -39,6 +42,28 @@ final class Engine {
         made.curvaturePassScale = 1
         built = made
         return made
+    }
+
+    func beginPass(_ kind: PassKind) {
+        pass = kind
+        preconditioner.beginPass(kind)
+    }
+
+    /// Takes in what a backward pass brought to a layer.
+    func record(_ record: LayerRecord, block index: Int) {
+        if pass == .gradients { checks[index].add(record) }
+        preconditioner.record(record, block: index)
+    }
+
+    /// Takes in the gradients of a block's parameters of the whole micro-batch.
+    /// - Returns: whether they are what the records say, where that was looked at.
+    func complete(_ gradients: [Tensor], block index: Int) -> Bool {
+        guard checks[index].agrees(with: gradients) else {
+            preconditioner.discard(block: index)
+            return false
+        }
+        preconditioner.complete(gradients, block: index)
+        return true
     }
 
     func block(_ index: Int) throws -> Block {

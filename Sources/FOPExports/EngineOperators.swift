@@ -14,7 +14,7 @@ nonisolated(unsafe) let engineOperators = [
         let (engine, name) = (arguments.int(), arguments.string())
         let geometry = LinearGeometry(
             outputs: arguments.int(), features: arguments.int(), hasBias: arguments.bool())
-        return try addKronecker(geometry, name, engine)
+        return try add(.weight(geometry), name, engine)
     },
     ExportedOperator(
         """
@@ -26,7 +26,7 @@ nonisolated(unsafe) let engineOperators = [
         let geometry = ConvolutionGeometry(
             weightShape: arguments.ints(), stride: arguments.ints(), padding: arguments.ints(),
             dilation: arguments.ints(), groups: arguments.int(), hasBias: arguments.bool())
-        return try addKronecker(geometry, name, engine)
+        return try add(.weight(geometry), name, engine)
     },
     ExportedOperator(
         """
@@ -46,20 +46,21 @@ nonisolated(unsafe) let engineOperators = [
         guard hasWeight || hasBias else {
             throw TorchError.invalidValue("normalization '\(name)' has neither weight nor bias")
         }
-        let block = UnitWiseBlock(kind, parameterShape: shape, hasWeight: hasWeight, hasBias: hasBias)
         let statistics = NormalizationStatistics(
             kind, dimensions: shape.count, groups: groups, epsilon: epsilon, centers: centers)
-        return try add(Engine.Block(fisher: block, statistics: statistics), name, engine)
+        return try add(
+            .scale(kind, shape: shape, hasWeight: hasWeight, hasBias: hasBias), name, engine, statistics: statistics)
     },
 ]
 
-private func addKronecker(_ geometry: any LayerGeometry, _ name: String, _ number: Int) throws -> [KernelResult] {
+/// The index of the layer's block, or -1 where its kind is the fallback.
+private func add(
+    _ structure: LayerStructure, _ name: String, _ number: Int, statistics: NormalizationStatistics? = nil
+) throws -> [KernelResult] {
     try EngineStore.shared.use(number) { engine in
-        let block = KroneckerBlock(geometry, weightSharing: engine.configuration.weightSharing)
-        return [.int(try engine.add(Engine.Block(fisher: block), name: name))]
+        let kind = structure.defaultKind(engine.configuration)
+        guard kind != .fallback else { return [.int(-1)] }
+        let block = Engine.Block(fisher: try structure.block(kind, engine.configuration), statistics: statistics)
+        return [.int(try engine.add(block, name: name))]
     }
-}
-
-private func add(_ block: Engine.Block, _ name: String, _ number: Int) throws -> [KernelResult] {
-    try EngineStore.shared.use(number) { [.int(try $0.add(block, name: name))] }
 }

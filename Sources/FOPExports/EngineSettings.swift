@@ -52,6 +52,12 @@ struct EngineSettings {
         case "inverse_interval":
             guard let interval = interval(value, { $0.inverses }) else { return wrong(intervalForm) }
             configuration.inverseInterval = interval
+        case "max_factor_dim":
+            guard let size = Int(value) else { return wrong("a whole number of 1 or more") }
+            configuration.maximumFactorSize = size
+        case "max_vocabulary":
+            guard let size = Int(value) else { return wrong("a whole number of 0 or more") }
+            configuration.maximumVocabulary = size
         case "beta":
             guard value == "paper" || value == "zero" || Double(value) != nil else {
                 return wrong("'paper', 'zero' or a number")
@@ -93,7 +99,7 @@ struct EngineSettings {
     private func inPythonsWords(_ problem: String) -> String {
         let names = [
             ("emaDecay", "ema_decay"), ("factorInterval", "factor_interval"), ("inverseInterval", "inverse_interval"),
-            ("klClip", "kl_clip"),
+            ("klClip", "kl_clip"), ("maximumFactorSize", "max_factor_dim"), ("maximumVocabulary", "max_vocabulary"),
         ]
         for (swift, python) in names where problem.hasPrefix(swift) {
             return python + String(problem.dropFirst(swift.count)).replacingSuffix(", or nil", with: ", or None")

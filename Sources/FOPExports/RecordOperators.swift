@@ -19,7 +19,7 @@ nonisolated(unsafe) let recordOperators = [
     ExportedOperator("begin_pass(int engine, bool curvature, bool counts_examples) -> ()") { arguments in
         let (number, isCurvature, counts) = (arguments.int(), arguments.bool(), arguments.bool())
         return try EngineStore.shared.use(number) { engine in
-            engine.preconditioner.beginPass(isCurvature ? .curvature(countsExamples: counts) : .gradients)
+            engine.beginPass(isCurvature ? .curvature(countsExamples: counts) : .gradients)
             return []
         }
     },
@@ -42,17 +42,17 @@ nonisolated(unsafe) let recordOperators = [
             if let statistics = block.statistics {
                 record.normalization = mean.flatMap { mean in inverse.map { (mean, $0) } } ?? statistics.of(record.input)
             }
-            engine.preconditioner.record(record, block: index)
+            engine.record(record, block: index)
             return []
         }
     },
-    // The gradients of a block's parameters, in their own shapes, from the whole micro-batch.
-    ExportedOperator("complete(int engine, int block, Tensor[] gradients) -> ()") { arguments in
+    // The gradients of a block's parameters, in their own shapes, from the whole micro-batch. Whether they are what the
+    // records say; where they are not, what was gathered for the block is gone.
+    ExportedOperator("complete(int engine, int block, Tensor[] gradients) -> bool") { arguments in
         let (number, index, gradients) = (arguments.int(), arguments.int(), arguments.tensors())
         return try EngineStore.shared.use(number) { engine in
             _ = try engine.block(index)
-            engine.preconditioner.complete(gradients, block: index)
-            return []
+            return [.bool(engine.complete(gradients, block: index))]
         }
     },
     // Lets go of what was gathered since the last step: of one block, or (-1) of all.

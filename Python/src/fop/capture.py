@@ -14,10 +14,8 @@ from .amp import without_autocast
 from .engine import Engine
 from .fisher import drawn_gradient, find_logits
 from .layers import Layer
-from .normalization import fixed_statistics
+from .normalization import Statistics, known_statistics
 from .saving import SavedTensor, save
-
-Statistics = tuple[Tensor, Tensor] | None
 
 
 class Capture:
@@ -40,6 +38,8 @@ class Capture:
         self._complete: set[int] = set()
         """Layers with records and totals since the last step."""
         self.ever_recorded: set[int] = set()
+        self.unexplained: set[int] = set()
+        """Layers whose gradients are not what passes through them says: they are observed no more."""
         self._distribution: str | None = None
         self._reduction = "mean"
         self._edges: list[Any] = []
@@ -69,17 +69,17 @@ class Capture:
         if not (isinstance(output, Tensor) and output.requires_grad and isinstance(layer_input, Tensor)):
             return
         layer = self.layers[index]
-        if not layer.trains or not layer.accepts(layer_input):
+        if index in self.unexplained or not layer.trains or not layer.accepts(layer_input):
             return
         accumulator = _accumulator(layer.parameters[0])
         if self._distribution is not None:
             # The node, as the tensor may be changed in place later.
             self._edges.append(torch.autograd.graph.get_gradient_edge(output))
         output.register_hook(
-            OutputHook(weakref.ref(self), index, save(layer_input), accumulator, fixed_statistics(module)))
+            OutputHook(weakref.ref(self), index, save(layer_input), accumulator, known_statistics(module, output)))
 
     def record(self, index: int, saved: SavedTensor, output_gradient: Tensor, accumulator: Any,
-               statistics: Statistics, recomputed_in: int) -> None:
+               statistics: Statistics | None, recomputed_in: int) -> None:
         """When the gradient of a layer's output is known."""
         if self._drawing_scale is not None:
             gradient = output_gradient.detach()
@@ -114,9 +114,12 @@ class Capture:
         if len(totals) == len(self.layers[index].parameters):
             del self._totals[index]
             with without_autocast(gradient.device):
-                self.engine.complete(index, [totals[place] for place in range(len(totals))])
-            self._complete.add(index)
-            self.ever_recorded.add(index)
+                agrees = self.engine.complete(index, [totals[place] for place in range(len(totals))])
+            if agrees:
+                self._complete.add(index)
+                self.ever_recorded.add(index)
+            else:
+                self.unexplained.add(index)
 
     def _outermost(self, task: int, recomputed_in: int) -> int:
         """The loop's own backward pass, which a pass within it is part of: it goes through what was recomputed in
@@ -266,7 +269,7 @@ class OutputHook:
     __slots__ = ("_capture", "_index", "_input", "_accumulator", "_statistics", "_recomputed_in")
 
     def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: SavedTensor, accumulator: Any,
-                 statistics: Statistics):
+                 statistics: Statistics | None):
         self._capture = capture
         self._index = index
         self._input: SavedTensor | None = layer_input

@@ -46,8 +46,9 @@ class Engine:
                inverse_std: Tensor | None = None) -> None:
         self._ops.record(self.number, block, layer_input, output_gradient, mean, inverse_std)
 
-    def complete(self, block: int, gradients: Sequence[Tensor]) -> None:
-        self._ops.complete(self.number, block, gradients)
+    def complete(self, block: int, gradients: Sequence[Tensor]) -> bool:
+        """Returns whether they are what the records say, which is looked at the first time."""
+        return self._ops.complete(self.number, block, gradients)
 
     def discard(self, block: int | None = None) -> None:
         self._ops.discard(self.number, -1 if block is None else block)

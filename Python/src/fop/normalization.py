@@ -1,14 +1,28 @@
-"""What a normalisation layer subtracts and multiplies with, where that is not its batch's own."""
+"""What a normalisation layer subtracts and multiplies with, where that can be had for nothing; else the engine computes it
+from the layer's input."""
 
 import torch
 from torch import Tensor, nn
 
+Statistics = tuple[Tensor, Tensor]
 
-def fixed_statistics(module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """The running mean and inverse standard deviation of a BatchNorm that uses them; else None: the engine computes
-    them from the input."""
-    if not isinstance(module, nn.modules.batchnorm._BatchNorm) or module.training:
+KEEPING_NODES = ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "NativeLayerNormBackward0",
+                 "NativeGroupNormBackward0")
+"""The autograd nodes that keep mean and inverse standard deviation of the forward pass."""
+
+
+def known_statistics(module: nn.Module, output: Tensor) -> Statistics | None:
+    """Mean and inverse standard deviation: the running ones of a BatchNorm that uses them, or those that autograd kept."""
+    if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.training and module.running_var is not None:
+        return module.running_mean.clone(), torch.rsqrt(module.running_var + module.eps)
+    node = output.grad_fn
+    if node is None or node.name() not in KEEPING_NODES or _saved_tensors_are_elsewhere():
         return None
-    if module.running_mean is None or module.running_var is None:
-        return None
-    return module.running_mean.clone(), torch.rsqrt(module.running_var + module.eps)
+    mean, inverse = node._saved_result1.detach(), node._saved_result2.detach()
+    # In half precision they are too coarse.
+    return (mean, inverse) if mean.dtype in (torch.float32, torch.float64) else None
+
+
+def _saved_tensors_are_elsewhere() -> bool:
+    """Under activation checkpointing, asking for a saved tensor computes the forward pass again."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(False) is not None

@@ -56,6 +56,7 @@ class FOP(torch.optim.Optimizer):
         fallback_lr: its learning rate where that is not ``lr``; it follows the schedule in proportion.
         loss_reduction: what the loss does with the examples' losses: "mean", or "sum".
         max_factor_dim: layers whose factors would have more rows than this are the fallback's.
+        max_vocabulary: linear layers with more outputs than this are the fallback's.
         params: parameters in groups of their own, as torch.optim takes them; those in none get the arguments above.
 
     Raises:
@@ -86,6 +87,7 @@ class FOP(torch.optim.Optimizer):
         fallback_lr: float | None = None,
         loss_reduction: Literal["mean", "sum"] = "mean",
         max_factor_dim: int = 8192,
+        max_vocabulary: int = 30_000,
         params: Iterable[Any] | None = None,
     ):
         if not isinstance(model, nn.Module):
@@ -103,6 +105,7 @@ class FOP(torch.optim.Optimizer):
             "inverse_interval": interval_text("inverse_interval", inverse_interval),
             "fisher": fisher,
             "beta": number_text("beta", beta, "paper", "zero"),
+            "max_factor_dim": max_factor_dim, "max_vocabulary": max_vocabulary,
             "eta": eta, "metric": metric, "kfac_approx": kfac_approx, "loss_reduction": loss_reduction,
         })
         self._engine = engine
@@ -118,10 +121,9 @@ class FOP(torch.optim.Optimizer):
         }
         super().__init__(_groups(model, params), dict(self._defaults))
 
-        found = list(find_layers(model, max_factor_dim))
+        # In the order of the engine's blocks.
+        found = [(module, layer) for module, layer in find_layers(model, max_factor_dim) if layer.register(engine) >= 0]
         self._layers = [layer for _, layer in found]
-        for layer in self._layers:
-            layer.register(engine)
         self._capture = Capture(
             [module for module, _ in found], self._layers, engine, self._intervals_now)
         if fisher == "mc":
@@ -231,11 +233,19 @@ class FOP(torch.optim.Optimizer):
         silent = [layer.name for index, layer in enumerate(self._layers)
                   if index not in self._capture.ever_recorded and layer.name not in self._warned
                   and all(parameter in gradients and parameter not in covered for parameter in layer.parameters)]
+        unexplained = [self._layers[index].name for index in sorted(self._capture.unexplained)
+                       if self._layers[index].name in silent]
+        silent = [name for name in silent if name not in unexplained]
+        self._warned.update(silent, unexplained)
         if silent:
-            self._warned.update(silent)
             warnings.warn(
                 f"fop: nothing was seen passing through {', '.join(silent)}, whose parameters have gradients: they are "
                 "updated by the fallback (their modules are not called themselves, or in a way that hooks cannot see)",
+                stacklevel=4)
+        if unexplained:
+            warnings.warn(
+                f"fop: the gradients of {', '.join(unexplained)} are not what passes through these layers says: they are "
+                "updated by the fallback (their weights are used elsewhere too, or a hook changes their gradients)",
                 stacklevel=4)
 
     # Saving.
