@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from networks import SmallNetwork, batch
 from reference import Reference
-from test_protocol import assert_same, parameters
+from models import assert_same, parameters
 
 import fop
 

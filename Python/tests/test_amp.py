@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as functional
-from test_protocol import assert_same, data, parameters, small_model
+from models import assert_same, data, parameters, small_model
 from test_training import batches, convolutional
 
 import fop

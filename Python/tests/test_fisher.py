@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from networks import SmallNetwork, batch, passes
 from dense import kronecker_statistics
-from test_protocol import data, parameters, small_model
+from models import data, parameters, small_model
 from torch import nn
 
 import fop

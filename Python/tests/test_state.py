@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from test_protocol import assert_same, backward, parameters, small_model
+from models import assert_same, backward, parameters, small_model
 from torch import nn
 
 import fop

@@ -129,8 +129,10 @@ def _layer_norm(module: nn.LayerNorm) -> Geometry | None:
 
 def _rms_norm(module: nn.RMSNorm) -> Geometry | None:
     rank = len(module.normalized_shape)
-    # torch's default depends on the type of the input.
-    epsilon = module.eps if module.eps is not None else torch.finfo(torch.float32).eps
+    if module.weight is None:
+        return None
+    # torch's default depends on the type.
+    epsilon = module.eps if module.eps is not None else torch.finfo(module.weight.dtype).eps
     return _normalization(module, "rms", epsilon, accepts=lambda layer_input: layer_input.dim() > rank)
 
 

@@ -92,6 +92,7 @@ class FOP(torch.optim.Optimizer):
     ):
         if not isinstance(model, nn.Module):
             raise TypeError(f"FOP takes the model itself, not {type(model).__name__}: fop.FOP(model, lr=...)")
+        _check_parameters(model)
         check_number("lr", lr)
         check_number("momentum", momentum, below=1)
         check_number("weight_decay", weight_decay)
@@ -179,6 +180,10 @@ class FOP(torch.optim.Optimizer):
         if not gradients:
             self._capture.discard()
             return
+        for parameter, gradient in gradients.items():
+            if gradient.is_sparse:
+                raise ValueError(f"the gradient of {self._names[parameter]} is sparse, which fop cannot use: make the layer "
+                                 "with sparse=False")
         examples, is_factor_step = self._engine.gathered()
         # Asking for the scale waits for the device.
         scale = amp.backward_scale(self) if is_factor_step else 1.0
@@ -337,6 +342,14 @@ class KFAC(FOP):
         super().__init__(model, lr, momentum, weight_decay, beta="zero", eta="off", **options)
 
 
+def _check_parameters(model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            raise ValueError(f"{name} has no shape yet: call the model on a batch before making the optimizer")
+        if parameter.is_complex():
+            raise ValueError(f"{name} is complex ({parameter.dtype}), which fop cannot train")
+
+
 def _fallback_scale(fallback_lr: float | None, lr: float | Tensor) -> float:
     if fallback_lr is None:
         return 1.0
@@ -362,4 +375,6 @@ def _groups(model: nn.Module, params: Iterable[Any] | None) -> list[dict[str, An
 
 
 def _as_list(params: Any) -> list[nn.Parameter]:
-    return [params] if isinstance(params, Tensor) else list(params)
+    """Parameters, of which torch.optim also takes one alone, or pairs with names."""
+    members = [params] if isinstance(params, Tensor) else list(params)
+    return [member[1] if isinstance(member, tuple) else member for member in members]

@@ -1,0 +1,111 @@
+"""Closures, zeroed gradients, passes that train nothing, and steps that are not finite."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as functional
+from models import assert_same, backward, data, parameters, small_model
+
+import fop
+
+
+def test_a_closure_is_called_once_with_gradients_and_its_loss_returned():
+    model, twin = small_model(), small_model()
+    calls = []
+
+    def closure():
+        calls.append(torch.is_grad_enabled())
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(data()[0]), data()[1])
+        loss.backward()
+        return loss
+
+    optimizer, other = fop.FOP(model, lr=0.1), fop.FOP(twin, lr=0.1)
+    loss = optimizer.step(closure)
+    expected = backward(twin)
+    other.step()
+    assert calls == [True] and loss.item() == expected
+    assert_same(parameters(model), parameters(twin))
+
+
+def test_a_step_without_gradients_does_nothing():
+    model = small_model()
+    before = parameters(model)
+    optimizer = fop.FOP(model, lr=0.1)
+    optimizer.step()
+    assert_same(parameters(model), before)
+    assert optimizer.stats["steps"] == 0
+
+
+@pytest.mark.parametrize("zero", [
+    lambda model, optimizer: optimizer.zero_grad(),
+    lambda model, optimizer: optimizer.zero_grad(set_to_none=False),
+    lambda model, optimizer: model.zero_grad(),
+    lambda model, optimizer: model.zero_grad(set_to_none=False),
+    lambda model, optimizer: [setattr(parameter, "grad", None) for parameter in model.parameters()],
+], ids=["optimizer", "optimizer-zeros", "model", "model-zeros", "by-hand"])
+def test_zeroed_gradients_leave_no_trace(zero):
+    model, twin = small_model(), small_model()
+    optimizer, other = fop.FOP(model, lr=0.1), fop.FOP(twin, lr=0.1)
+    for step in range(2):
+        backward(model, seed=77, examples=5, weight=100.0)
+        zero(model, optimizer)
+        for one, stepping in ((model, optimizer), (twin, other)):
+            backward(one, step)
+            stepping.step()
+            stepping.zero_grad()
+    assert_same(parameters(model), parameters(twin))
+
+
+def test_gradients_zeroed_before_the_step_take_no_step():
+    model = small_model()
+    before = parameters(model)
+    optimizer = fop.FOP(model, lr=0.1)
+    backward(model)
+    model.zero_grad()
+    optimizer.step()
+    backward(model)
+    model.zero_grad(set_to_none=False)
+    optimizer.step()
+    assert_same(parameters(model), before)
+
+
+def test_passes_that_train_nothing_are_not_gathered():
+    """Evaluation, gradients with respect to inputs, a second optimizer's loss."""
+    model, twin = small_model(), small_model()
+    optimizer, other = fop.FOP(model, lr=0.1), fop.FOP(twin, lr=0.1)
+    for step in range(2):
+        with torch.no_grad():
+            model(data()[0])
+        x = data(seed=9)[0].requires_grad_()
+        torch.autograd.grad(model(x).square().sum(), x)
+        model(x).sum()
+        for one, stepping in ((model, optimizer), (twin, other)):
+            backward(one, step)
+            stepping.step()
+            stepping.zero_grad()
+    assert_same(parameters(model), parameters(twin))
+
+
+def test_nothing_changes_where_something_is_not_finite():
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1)
+    backward(model)
+    optimizer.step()
+    optimizer.zero_grad()
+    saved = copy.deepcopy(optimizer.state_dict())
+    before = parameters(model)
+    backward(model, weight=float("inf"))
+    optimizer.step()
+    optimizer.zero_grad()
+    assert_same(parameters(model), before)
+    assert optimizer.stats["skipped_steps"] == 1 and optimizer.stats["steps"] == 1
+    after = optimizer.state_dict()
+    for key, tensor in saved["curvature"].items():
+        assert torch.equal(after["curvature"][key], tensor), key
+    for name, buffers in saved["state"].items():
+        assert torch.equal(after["state"][name]["momentum_buffer"], buffers["momentum_buffer"])
+    backward(model)
+    optimizer.step()
+    assert optimizer.stats["steps"] == 2
