@@ -39,8 +39,8 @@ def batch(examples, seed=1):
 
 
 def passes(model, x, labels):
-    """By layer: the input rows a (N x T x i, with the bias's 1; with groups a list) and the gradients g of each example's
-    own loss (N x T x o); for normalisations each example's gradients (N x units x 2)."""
+    """By layer: the input rows a (N x T x i, with the bias's 1; with groups a list) and the gradients g of each
+    example's own loss (N x T x o); for normalisations each example's gradients (N x units x 2)."""
     p = {name: value.detach() for name, value in model.named_parameters()}
     n = len(x)
     conv_in = x

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from models import backward, parameters, small_model
+from models import small_model
 from torch import nn
 
 import fop
@@ -11,13 +11,16 @@ import fop
 @pytest.mark.parametrize(("options", "message"), [
     ({"lr": -1.0}, "lr is -1.0"), ({"lr": float("nan")}, "lr is nan"), ({"momentum": 1.0}, "momentum is 1.0"),
     ({"weight_decay": -1}, "weight_decay is -1"), ({"damping": -1}, "damping is -1.0: use a finite number of 0"),
-    ({"damping": "x"}, "damping is 'x': use a number"), ({"kl_clip": 0}, "kl_clip is 0.0: use a number above 0, or None"),
+    ({"damping": "x"}, "damping is 'x': use a number"),
+    ({"kl_clip": 0}, "kl_clip is 0.0: use a number above 0, or None"),
     ({"ema_decay": 1}, "ema_decay is 1.0: use a number from 0 to below 1"), ({"beta": "big"}, "beta is 'big'"),
     ({"factor_interval": 0}, "factor_interval is 0: use a whole number of 1"),
     ({"inverse_interval": 1.5}, "inverse_interval is 1.5"), ({"eta": "long"}, "eta is 'long': use 'average' or 'sum'"),
-    ({"metric": "x"}, "metric is 'x'"), ({"kfac_approx": "x"}, "kfac_approx is 'x'"), ({"fisher": "x"}, "fisher is 'x'"),
+    ({"metric": "x"}, "metric is 'x'"), ({"kfac_approx": "x"}, "kfac_approx is 'x'"),
+    ({"fisher": "x"}, "fisher is 'x'"),
     ({"fallback": "lion"}, "fallback is 'lion': use 'sgd' or 'adamw'"), ({"loss_reduction": "none"}, "loss_reduction"),
-    ({"fallback_lr": -1.0}, "fallback_lr is -1.0"), ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),
+    ({"fallback_lr": -1.0}, "fallback_lr is -1.0"),
+    ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),
     ({"max_vocabulary": "x"}, "max_vocabulary is x"),
 ], ids=str)
 def test_wrong_options_are_named(options, message):

@@ -1,4 +1,4 @@
-"""The numbers of a committed run, which the Swift library's tests repeat: both agree with the file to 1e-5, over 20 steps."""
+"""The numbers of a committed run of 20 steps, which the Swift library repeats: both agree with the file to 1e-5."""
 
 from pathlib import Path
 

@@ -168,8 +168,8 @@ class Capture:
         edges, self._edges = self._edges, []
         logits = find_logits(output)
         if logits is None:
-            raise ValueError(f"fisher='mc' needs logits and the model returned {type(output).__name__}: return a tensor, "
-                             "or something with .logits, or use fisher='empirical'")
+            raise ValueError(f"fisher='mc' needs logits and the model returned {type(output).__name__}: return a "
+                             "tensor, or something with .logits, or use fisher='empirical'")
         if not (logits.requires_grad and edges):
             return
         if self._has_begun and not self._complete:

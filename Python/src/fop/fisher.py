@@ -21,9 +21,11 @@ def find_logits(output: Any) -> Tensor | None:
 
 
 def drawn_gradient(logits: Tensor, distribution: str, reduction: str) -> Tensor:
-    """The derivative of each example's own loss with respect to the logits, for labels drawn from its predictions: their
-    mean or sum, where an example has several. Categorical: softmax over the last dimension, cross entropy. Gaussian: squared
-    error, averaged over the last dimension, whose noise has the variance features / 2."""
+    """The derivative of each example's own loss with respect to the logits, for labels drawn from its predictions:
+    their mean or sum, where an example has several.
+
+    Categorical: softmax over the last dimension, cross entropy. Gaussian: squared error, averaged over the last
+    dimension, whose noise has the variance features / 2."""
     values = logits.detach().float() if logits.dtype != torch.float64 else logits.detach()
     features = values.shape[-1]
     predictions = values.numel() // (features * values.shape[0]) if reduction == "mean" else 1

@@ -1,5 +1,5 @@
-"""What a normalisation layer subtracts and multiplies with, where that can be had for nothing; else the engine computes it
-from the layer's input."""
+"""What a normalisation layer subtracts and multiplies with, where that can be had for nothing; else the engine computes
+it from the layer's input."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ KEEPING_NODES = ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "NativeL
 
 
 def known_statistics(module: nn.Module, output: Tensor) -> Statistics | None:
-    """Mean and inverse standard deviation: the running ones of a BatchNorm that uses them, or those that autograd kept."""
+    """Mean and inverse standard deviation: the running ones of a BatchNorm that uses them, or what autograd kept."""
     if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.training and module.running_var is not None:
         return module.running_mean.clone(), torch.rsqrt(module.running_var + module.eps)
     node = output.grad_fn

@@ -44,8 +44,8 @@ class FOP(torch.optim.Optimizer):
         factor_interval: steps between updates of the factors: a number, a function of the step, or "auto" (about every
             25,600 examples, 5 steps at least).
         inverse_interval: the same for their inverses.
-        fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward pass
-            when factors are updated; the model returns logits, or something with ``.logits``).
+        fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward
+            pass when factors are updated; the model returns logits, or something with ``.logits``).
         fisher_distribution: what "mc" draws from: "categorical" (cross entropy over the last dimension), or "gaussian"
             (mean squared error).
         beta: the weight of the orthogonal correction: "paper" (equation 16), "zero" (K-FAC), or a number.
@@ -182,8 +182,8 @@ class FOP(torch.optim.Optimizer):
             return
         for parameter, gradient in gradients.items():
             if gradient.is_sparse:
-                raise ValueError(f"the gradient of {self._names[parameter]} is sparse, which fop cannot use: make the layer "
-                                 "with sparse=False")
+                raise ValueError(f"the gradient of {self._names[parameter]} is sparse, which fop cannot use: make the "
+                                 "layer with sparse=False")
         examples, is_factor_step = self._engine.gathered()
         # Asking for the scale waits for the device.
         scale = amp.backward_scale(self) if is_factor_step else 1.0
@@ -249,8 +249,8 @@ class FOP(torch.optim.Optimizer):
                 stacklevel=4)
         if unexplained:
             warnings.warn(
-                f"fop: the gradients of {', '.join(unexplained)} are not what passes through these layers says: they are "
-                "updated by the fallback (their weights are used elsewhere too, or a hook changes their gradients)",
+                f"fop: the gradients of {', '.join(unexplained)} are not what passes through these layers says: they "
+                "are updated by the fallback (their weights are used elsewhere too, or a hook changes their gradients)",
                 stacklevel=4)
 
     # Saving.
@@ -298,8 +298,8 @@ class FOP(torch.optim.Optimizer):
 
     @property
     def stats(self) -> dict[str, int]:
-        """Steps taken and skipped (something was not finite), and how inverses were obtained: anything but Cholesky asks
-        for more damping."""
+        """Steps taken and skipped (something was not finite), and how inverses were obtained: anything but Cholesky
+        asks for more damping."""
         counts = self._engine.counts()
         return {"steps": counts["steps"], "skipped_steps": int(self._skipped or 0),
                 **{f"inverses_{name}": count for name, count in counts.items() if name != "steps"}}

@@ -1,8 +1,9 @@
 """What a saved state looks like, and how it comes back.
 
-`state`: each parameter's buffers by its qualified name. `param_groups`: the settings of each, with its parameters' names.
-`curvature`: the engine's averages, inverses and counters. Tensors, numbers, strings, lists and dictionaries only, so that
-`torch.load(weights_only=True)` reads it; names without what torch.compile and DistributedDataParallel put in front.
+`state`: each parameter's buffers by its qualified name. `param_groups`: the settings of each, with its parameters'
+names. `curvature`: the engine's averages, inverses and counters. Tensors, numbers, strings, lists and dictionaries
+only, so that `torch.load(weights_only=True)` reads it; names without what torch.compile and DistributedDataParallel put
+in front.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,8 +43,8 @@ def check_groups(saved: Mapping[str, Any], groups: list[dict[str, Any]], names: 
     for place, (old, new) in enumerate(zip(saved["param_groups"], groups)):
         differing = set(old["params"]) ^ {names[parameter] for parameter in new["params"]}
         if differing:
-            raise ValueError(f"parameter group {place} of the saved state has other parameters: '{min(differing)}' is in "
-                             "one and not in the other")
+            raise ValueError(f"parameter group {place} of the saved state has other parameters: '{min(differing)}' is "
+                             "in one and not in the other")
 
 
 def load_buffers(saved: Mapping[str, Mapping[str, Tensor]],
