@@ -37,6 +37,11 @@ nonisolated(unsafe) let stepOperators = [
                 learningRates: learningRates, gradients: current, othersFinite: othersFinite)
             let found = indices.map { directions[$0] }
             let isKnown = found.allSatisfy { $0 != nil }
+            guard isKnown || !isFinite.item(as: Bool.self) else {
+                let missing = indices.filter { directions[$0] == nil }.map { engine.names[$0] }
+                throw TorchError.invalidValue(
+                    "nothing whole was gathered for \(missing.joined(separator: ", ")): no direction can be formed")
+            }
             return [.tensors(isKnown ? found.flatMap { $0 ?? [] } : []), .tensor(isFinite)]
         }
     },

@@ -9,8 +9,8 @@ import XCTest
 final class WheelParityTests: XCTestCase {
     private func makeModel() -> Sequential {
         Sequential(
-            Conv2d(1, 6, kernelSize: 3, padding: 1), BatchNorm(6), ReLU(),
-            Conv2d(6, 8, kernelSize: 3, stride: 2, padding: 1, groups: 2, bias: false), GroupNorm(groups: 4, channels: 8),
+            Conv2d(1, 6, kernel: 3, padding: 1), BatchNorm(6), ReLU(),
+            Conv2d(6, 8, kernel: 3, stride: 2, padding: 1, groups: 2, bias: false), GroupNorm(groups: 4, channels: 8),
             ReLU(), Flatten(), Linear(128, 16), LayerNorm(16), ReLU(), Linear(16, 4))
     }
 
