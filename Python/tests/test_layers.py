@@ -71,6 +71,27 @@ def test_frozen_batch_norm_statistics():
     torch.testing.assert_close(before - model[1].weight.detach(), expected[:, 0], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(16, 6), (4, 4, 6), (2, 2, 4, 6)], ids=str)
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", ""])
+def test_activations_in_place_change_nothing(shape, bias):
+    """Also where the layer's output is a view, which is changed in place."""
+    results = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 6, bias=bias), nn.ReLU(inplace=inplace), nn.Linear(6, 5),
+                              nn.Hardtanh(inplace=inplace), nn.Linear(5, 3))
+        optimizer = fop.FOP(model, lr=0.1)
+        for step in range(2):
+            x = torch.randn(shape, generator=torch.Generator().manual_seed(step))
+            model(x).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        results.append(parameters(model))
+        assert "4.input_factor" in optimizer.state_dict()["curvature"]
+        assert "0.input_factor" in optimizer.state_dict()["curvature"]
+    assert_same(*results)
+
+
 def test_frozen_parameters_cost_nothing_and_can_be_unfrozen():
     model = small_model()
     for parameter in model[0].parameters():

@@ -12,6 +12,8 @@ from .pip_client import PinFile
 PACKAGE = Path(__file__).resolve().parents[2]
 # The oldest that the wheel claims to run on (Python/pyproject.toml).
 OLDEST_TORCH = "2.10.0"
+# Which its torch.compile imports without asking for it.
+OLDEST_SETUPTOOLS = "84.2.1"
 
 
 def run(arguments: list[str]) -> int:
@@ -95,7 +97,7 @@ def set_up_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:
 def set_up_oldest_python_test_venv(cache: Cache, options: argparse.Namespace) -> None:
     venvs.ensure(cache, cache.oldest_python_test_venv,
                  PinFile.read(options.pins / "python-test-requirements.txt"),
-                 purpose=f"the wheel's tests with torch {OLDEST_TORCH}", extra=[f"torch=={OLDEST_TORCH}"])
+                 purpose=f"the wheel's tests with torch {OLDEST_TORCH}", extra=[f"torch=={OLDEST_TORCH}", f"setuptools=={OLDEST_SETUPTOOLS}"])
 
 
 PARTS = {

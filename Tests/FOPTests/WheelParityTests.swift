@@ -57,7 +57,6 @@ final class WheelParityTests: XCTestCase {
             "accumulated", microBatches: 3,
             options {
                 $0.weightSharing = .reduce
-                $0.eta = .sum
                 $0.metric = .damped
             })
     }

@@ -72,11 +72,13 @@ class Capture:
         if index in self.unexplained or not layer.trains or not layer.accepts(layer_input):
             return
         accumulator = _accumulator(layer.parameters[0])
+        produced = _produced(output)
         if self._distribution is not None:
             # The node, as the tensor may be changed in place later.
-            self._edges.append(torch.autograd.graph.get_gradient_edge(output))
-        output.register_hook(
-            OutputHook(weakref.ref(self), index, save(layer_input), accumulator, known_statistics(module, output)))
+            self._edges.append(torch.autograd.graph.get_gradient_edge(produced))
+        statistics = known_statistics(module, output)
+        produced.register_hook(
+            OutputHook(weakref.ref(self), index, save(layer_input), output.shape, accumulator, statistics))
 
     def record(self, index: int, saved: SavedTensor, output_gradient: Tensor, accumulator: Any,
                statistics: Statistics | None, recomputed_in: int) -> None:
@@ -222,6 +224,15 @@ def _accumulator(parameter: nn.Parameter) -> Any:
     return parameter.view_as(parameter).grad_fn.next_functions[0][0]
 
 
+def _produced(output: Tensor) -> Tensor:
+    """What the layer computed. A linear layer's output for more than two dimensions can be a view of it, and an operator
+    that changes a view in place leads the backward pass past the view and its hooks."""
+    base = output._base if output._is_view() else None
+    if base is None or not base.requires_grad or base.is_leaf or base.numel() != output.numel():
+        return output
+    return base if base.is_contiguous() and output.is_contiguous() else output
+
+
 @functools.cache
 def outside_graphs() -> Callable[..., None]:
     """:func:`look`, where torch.compile breaks its graph: it traces the hooks of modules, and in a graph the hooks that
@@ -266,13 +277,15 @@ class ForwardHook:
 class OutputHook:
     """Waits in the graph for the gradient of one call's output."""
 
-    __slots__ = ("_capture", "_index", "_input", "_accumulator", "_statistics", "_recomputed_in")
+    __slots__ = ("_capture", "_index", "_input", "_shape", "_accumulator", "_statistics", "_recomputed_in")
 
-    def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: SavedTensor, accumulator: Any,
-                 statistics: Statistics | None):
+    def __init__(self, capture: "weakref.ref[Capture]", index: int, layer_input: SavedTensor, shape: torch.Size,
+                 accumulator: Any, statistics: Statistics | None):
         self._capture = capture
         self._index = index
         self._input: SavedTensor | None = layer_input
+        self._shape = shape
+        """Of the layer's output."""
         self._accumulator = accumulator
         self._statistics = statistics
         self._recomputed_in = torch._C._current_graph_task_id()
@@ -284,8 +297,8 @@ class OutputHook:
         if not torch._C._autograd._get_current_graph_task_keep_graph():
             # The graph lives as long as the loss, and the input with it.
             self._input = None
-        capture.record(
-            self._index, layer_input, gradient, self._accumulator, self._statistics, self._recomputed_in)
+        capture.record(self._index, layer_input, gradient.reshape(self._shape), self._accumulator, self._statistics,
+                       self._recomputed_in)
 
 
 class ParameterHook:
