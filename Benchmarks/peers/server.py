@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import torch  # noqa: E402, F401
 import torch._dynamo  # noqa: E402, F401  what optimizers import at their first step
