@@ -109,6 +109,21 @@ final class TrainerTests: XCTestCase {
         assertThrows(.usage, "--batch-size is 1", "from 2 to 60") { try makeTrainer(tinySettings(.fop) { $0.batchSize = 1 }) }
     }
 
+    func testEveryBlockTrains() throws {
+        for block in BlockChoice.allCases {
+            let trainer = try makeTrainer(
+                tinySettings(.fop) {
+                    ($0.examples, $0.batchSize, $0.epochs) = (200, 20, 2)
+                    $0.augmentation = AugmentationSettings()
+                    $0.optimizer.curvature?.block = block
+                })
+            _ = try trainer.run()
+            let losses = trainer.progress.history.map(\.trainLoss)
+            XCTAssertLessThan(losses[1], losses[0], "\(block): \(losses)")
+            XCTAssertEqual(trainer.progress.skippedInAll, 0, "\(block)")
+        }
+    }
+
     func testEveryModelTakesAStepWithEveryOptimizer() throws {
         for model in ["mlp", "cnn", "resnet", "vit"] {
             for kind in OptimizerKind.allCases {

@@ -1,7 +1,8 @@
 import FOPCore
 import Torch
 
-/// Everything that can be set about ``FOP``. The defaults work for batches from a few hundred examples up.
+/// Everything that can be set about ``FOP``. The defaults are for batches of some thousand examples; the
+/// best damping falls as the batch grows, see Documentation/options/damping.md.
 public struct FOPOptions: Equatable, Sendable {
     /// How curvature is estimated and the step formed from it.
     public var curvature = CurvatureConfiguration()

@@ -24,6 +24,13 @@ extension CurvatureSettings {
             case .all: .all
             case .atMost(let count): .atMost(count)
             }
+        configuration.block =
+            switch block {
+            case .kronecker: .kronecker
+            case .ekfac: .ekfac
+            case .diagonal: .diagonal
+            case .fallback: .fallback
+            }
         configuration.maximumFactorSize = maximumFactorSize
         configuration.maximumVocabulary = maximumVocabulary
         configuration.weightSharing = weightSharing == .expand ? .expand : .reduce

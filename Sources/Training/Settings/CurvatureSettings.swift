@@ -16,6 +16,8 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
     public var factorExamples = FactorExamplesChoice.automatic
     /// The share that the moving average of the factors keeps.
     public var emaDecay: Double
+    /// The kind of Fisher block of the layers that it fits.
+    public var block = BlockChoice.kronecker
     /// The largest dimension of a factor that is not split.
     public var maximumFactorSize: Int
     /// The most outputs or vectors of a linear layer or an embedding with a Fisher block.
@@ -77,6 +79,13 @@ public enum FisherChoice: String, CaseIterable, Codable, Sendable {
     case empirical
     case monteCarlo = "monte-carlo"
     case exact
+}
+
+/// The kind of Fisher block of layers with a weight: ``FOPCore/BlockKind``.
+public enum BlockChoice: String, CaseIterable, Codable, Sendable {
+    case kronecker, ekfac, diagonal
+    /// None: the fallback rule updates them.
+    case fallback
 }
 
 /// How weight-sharing layers enter the factors: ``FOPCore/WeightSharing``.

@@ -70,6 +70,7 @@ extension Setting {
             Setting("--inverse-interval", \.optimizer.curvature!.inverseInterval, interval, for: .curvature),
             Setting("--factor-examples", \.optimizer.curvature!.factorExamples, .factorExamples, for: .curvature),
             Setting("--ema-decay", \.optimizer.curvature!.emaDecay, .share, for: .curvature),
+            Setting("--block", \.optimizer.curvature!.block, .word, for: .curvature),
             Setting("--max-factor-size", \.optimizer.curvature!.maximumFactorSize, .count(), for: .curvature),
             Setting("--max-vocabulary", \.optimizer.curvature!.maximumVocabulary, .count(atLeast: 0), for: .curvature),
         ]

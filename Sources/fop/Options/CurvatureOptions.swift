@@ -57,6 +57,14 @@ struct CurvatureOptions: SettingOptions {
     var emaDecay: String?
 
     @Option(
+        help: help(
+            """
+            The Fisher block of layers with a weight: kronecker, ekfac (in the factors' eigenbasis, with second moments \
+            of its own), diagonal, or fallback (none) (default: kronecker).
+            """, "name"))
+    var block: String?
+
+    @Option(
         parsing: .unconditional,
         help: help(
             """
