@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Looks where the time of our own steps goes, by operator, and writes results/profile.json. `make bench-profile` calls this,
-and puts the table into Documentation/performance.md.
+"""Looks where the time of our own steps goes, by operator; writes results/profile.json and the table of
+Documentation/performance.md. `make bench-profile` calls this.
 """
 import argparse
 import json

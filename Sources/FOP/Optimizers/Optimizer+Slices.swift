@@ -4,8 +4,8 @@ import Torch
 extension Optimizer {
     public func backward(_ loss: Tensor, slice: BatchSlice) throws { try backward(loss) }
 
-    /// Back-propagates the loss of a batch whose examples go through the model in slices: the activations of one slice are
-    /// in memory at a time, so that the batch can be as large as its inputs allow.
+    /// Back-propagates the loss of a batch whose examples go through the model in slices: the activations of one slice
+    /// are in memory at a time, so that the batch can be as large as its inputs allow.
     ///
     /// ```swift
     /// try optimizer.backward(batchSize: images.size(0), sliceSize: 512) { slice in
@@ -14,10 +14,10 @@ extension Optimizer {
     /// try optimizer.step()
     /// ```
     ///
-    /// The step is that of the whole batch, within rounding: FOP's sub-batches are parts of the batch, whatever the slices
-    /// are, and its factors take their share of examples from every slice. Two things see the slice instead of the batch:
-    /// batch normalisation, whose statistics are the slice's, as with several devices they are each device's; and dropout,
-    /// which draws anew for each.
+    /// The step is that of the whole batch, within rounding: FOP's sub-batches are parts of the batch, whatever the
+    /// slices are, and its factors take their share of examples from every slice. Two things see the slice instead of
+    /// the batch: batch normalisation, whose statistics are the slice's, as with several devices they are each
+    /// device's; and dropout, which draws anew for each.
     /// - Parameters:
     ///   - batchSize: how many examples the batch has.
     ///   - sliceSize: how many go through the model at once, 1 or more.

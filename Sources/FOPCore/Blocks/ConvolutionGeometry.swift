@@ -56,8 +56,8 @@ public struct ConvolutionGeometry: LayerGeometry {
         return groups == 1 ? sum.selected(0, 0) : sum
     }
 
-    /// The dimensions of the image, where products by lag are worth it. On other devices they are not: unfolding is cheap
-    /// there, and convolutions may round more than factors should be.
+    /// The dimensions of the image, where products by lag are worth it. On other devices they are not: unfolding is
+    /// cheap there, and convolutions may round more than factors should be.
     private func laggedAxes(_ image: Tensor) -> [PatchProducts.Axis]? {
         guard image.device.kind == .cpu, stride.allSatisfy({ $0 == 1 }), kernel.contains(where: { $0 > 1 }) else {
             return nil

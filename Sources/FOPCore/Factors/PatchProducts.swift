@@ -4,15 +4,15 @@ private enum Op {
     static let unfold = Operator("aten::unfold")
 }
 
-/// The sum over examples and positions of a a^T, where a is the patch that a convolution of stride 1 sees at a position,
-/// without forming the patches.
+/// The sum over examples and positions of a a^T, where a is the patch that a convolution of stride 1 sees at a
+/// position, without forming the patches.
 ///
 /// Summed over *all* positions whose patch touches the image, the product of two kernel positions depends on their
 /// difference alone: it is the correlation of the image with itself at that lag. A single convolution has all of them,
-/// that of the weight gradient with the image in both places: for 3 x 3 kernels 25 products of c x c instead of 81, and no
-/// copy of the image for each kernel position. What positions outside of the layer's own output add is taken off again.
-/// They lie along the border and see a few rows of the image only: as channels these make a problem of one dimension
-/// less.
+/// that of the weight gradient with the image in both places: for 3 x 3 kernels 25 products of c x c instead of 81, and
+/// no copy of the image for each kernel position. What positions outside of the layer's own output add is taken off
+/// again. They lie along the border and see a few rows of the image only: as channels these make a problem of one
+/// dimension less.
 struct PatchProducts {
     /// One dimension of the image.
     struct Axis {

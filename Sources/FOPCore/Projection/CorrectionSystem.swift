@@ -10,8 +10,8 @@ struct CorrectionDirection {
     let terms: [Tensor]
 }
 
-/// E beta = D, for the weights of one or more corrections (equations 13 and 16). Every number is a vector with one element
-/// per layer.
+/// E beta = D, for the weights of one or more corrections (equations 13 and 16). Every number is a vector with one
+/// element per layer.
 struct CorrectionSystem {
     /// D_j = <g_avg, v_j>
     let D: [Tensor]

@@ -1,7 +1,7 @@
 import TorchCore
 
-/// One tensor for each of several layers. What is a number for one layer is a vector with one element per layer for all of
-/// them, so that the closed forms are computed once and not layer by layer: a few operators on vectors instead of as
+/// One tensor for each of several layers. What is a number for one layer is a vector with one element per layer for all
+/// of them, so that the closed forms are computed once and not layer by layer: a few operators on vectors instead of as
 /// many on each layer's numbers.
 struct LayerTensors {
     let parts: [Tensor]

@@ -50,7 +50,8 @@ struct StepTaker {
                 let range = start + slice.range.lowerBound..<start + slice.range.upperBound
                 return Part(
                     images: images.examples(range), labels: labels.examples(range),
-                    share: Double(range.count) / Double(batch.count), slice: slice.range.count < end - start ? slice : nil)
+                    share: Double(range.count) / Double(batch.count),
+                    slice: slice.range.count < end - start ? slice : nil)
             }
         }
     }
