@@ -8,7 +8,7 @@ FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs al
 
 
 def markers(name: str) -> tuple[str, str]:
-    program = "profile" if name == "profile" else "figures"
+    program = "profile_steps" if name == "profile" else "figures"
     return f"<!-- {name}: written by Benchmarks/{program}.py -->", f"<!-- end of {name} -->"
 
 
