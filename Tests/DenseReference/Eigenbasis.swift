@@ -33,7 +33,8 @@ extension Matrix {
     }
 }
 
-/// EKFAC (George et al. 2018) by full matrices: F is always diagonal in the Kronecker product of the factors' eigenvectors.
+/// EKFAC (George et al. 2018) by full matrices: F is always diagonal in the Kronecker product of the factors'
+/// eigenvectors.
 public struct ReferenceEigenbasis {
     private let sharing: ReferenceSharing
     private let maximum: Int

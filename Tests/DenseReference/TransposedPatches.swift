@@ -28,8 +28,8 @@ public struct ReferenceTransposedConvolution: Sendable {
         }
     }
 
-    /// For each group and output position the input elements that reach it: by channel of the group, then by tap from the
-    /// last to the first; 0 where a tap reaches nothing; a 1 for the bias at the end.
+    /// For each group and output position the input elements that reach it: by channel of the group, then by tap from
+    /// the last to the first; 0 where a tap reaches nothing; a 1 for the bias at the end.
     public func rows(_ image: DenseArray) -> [[[Double]]] {
         let sizes = Array(image.shape[1...])
         let perGroup = channels / groups

@@ -4,7 +4,8 @@ import TestSupport
 import Torch
 import XCTest
 
-/// The kinds of blocks that are not the Kronecker product of whole factors, on records that are degenerate, huge or tiny.
+/// The kinds of blocks that are not the Kronecker product of whole factors, on records that are degenerate, huge or
+/// tiny.
 final class BlockNumericsTests: SmallTensorTestCase {
     private func blocks(_ geometry: any LayerGeometry) -> [(String, any FisherBlock)] {
         [

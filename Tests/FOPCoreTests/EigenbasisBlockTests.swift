@@ -89,8 +89,8 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
         }
     }
 
-    /// Where inputs and derivatives are independent, here every input with every derivative, the true Fisher matrix is a
-    /// Kronecker product, and what is observed changes nothing.
+    /// Where inputs and derivatives are independent, here every input with every derivative, the true Fisher matrix is
+    /// a Kronecker product, and what is observed changes nothing.
     func testIndependentInputsAndDerivativesGiveKFAC() {
         let (inputs, outputs) = (randomTensor([7, 3], seed: 1, dtype: .float64), randomTensor([6, 2], seed: 2, dtype: .float64))
         let record = LayerRecord(
@@ -107,8 +107,8 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
         assertRelativeDifference(ekfac.precondition(V), kfac.precondition(V), below: 1e-10)
     }
 
-    /// The one inequality of the paper: no other second moments in this basis, K-FAC's among them, are closer to the true
-    /// Fisher matrix in the Frobenius norm.
+    /// The one inequality of the paper: no other second moments in this basis, K-FAC's among them, are closer to the
+    /// true Fisher matrix in the Frobenius norm.
     func testItIsCloserToTheTrueFisherThanKFAC() {
         for layer in [LayerCase.linear[0], LayerCase.linear[2], LayerCase.convolutions[6]] {
             let (record, examples) = layer.draw(25, seed: 6, dtype: .float64)

@@ -12,9 +12,9 @@ import Torch
 /// }
 /// ```
 ///
-/// Parameters of layers that nothing is registered for, and those that several layers share, are updated by the fallback
-/// rule. A name or a kind of layer that the model does not have is an error when the optimizer is made, and so is a block
-/// that does not fit.
+/// Parameters of layers that nothing is registered for, and those that several layers share, are updated by the
+/// fallback rule. A name or a kind of layer that the model does not have is an error when the optimizer is made, and so
+/// is a block that does not fit.
 public struct BlockRegistry: Equatable, Sendable {
     private(set) var layers = Self.standardLayers
     private(set) var layerRules: [LayerRule] = []
@@ -33,8 +33,8 @@ public struct BlockRegistry: Equatable, Sendable {
     }
 
     /// Makes a type of layer known, or describes a known one anew; subclasses are included, the latest call counts.
-    /// - Parameter description: what the layer's parameters are to the curvature. Called once per layer, when the optimizer
-    ///   is made; the shapes of the parameters must not change afterwards.
+    /// - Parameter description: what the layer's parameters are to the curvature. Called once per layer, when the
+    ///   optimizer is made; the shapes of the parameters must not change afterwards.
     public mutating func register<Kind: Module>(
         _ layer: Kind.Type, description: @escaping @Sendable (Kind) -> LayerDescription
     ) {

@@ -4,7 +4,8 @@ import Torch
 /// What a layer tells about its parameters, so that Fisher blocks can be made for them: see
 /// ``BlockRegistry/register(_:description:)``. Parameters that it does not name go to the fallback rule.
 ///
-/// The layer has to show its input and its output to its observer with ``Torch/Module/observed(input:output:context:)``.
+/// The layer has to show its input and its output to its observer with
+/// ``Torch/Module/observed(input:output:context:)``.
 public struct LayerDescription {
     enum Form {
         case structure(LayerStructure, hasWeight: Bool)

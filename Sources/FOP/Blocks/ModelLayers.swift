@@ -41,7 +41,7 @@ struct ModelLayers {
     /// The layers that hold a parameter.
     func owners(of parameter: Parameter) -> [Module] { owners[ObjectIdentifier(parameter)] ?? [] }
 
-    /// Whether a block can stand for a parameter: one that several layers hold has gradients from all of them, and a block
-    /// sees one layer.
+    /// Whether a block can stand for a parameter: one that several layers hold has gradients from all of them, and a
+    /// block sees one layer.
     func canHaveBlock(_ parameter: Parameter) -> Bool { owners(of: parameter).count == 1 }
 }

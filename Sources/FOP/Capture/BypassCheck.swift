@@ -1,12 +1,12 @@
 import FOPCore
 import Torch
 
-/// Finds blocks whose parameters have gradients that the layer does not show: the weight of an embedding that is used again
-/// as a head, a layer whose parameters are read instead of calling it. A block would leave a part of their gradient out, so
-/// they belong to the fallback rule.
+/// Finds blocks whose parameters have gradients that the layer does not show: the weight of an embedding that is used
+/// again as a head, a layer whose parameters are read instead of calling it. A block would leave a part of their
+/// gradient out, so they belong to the fallback rule.
 ///
-/// It compares, in the first backward passes after the blocks have changed, what the block makes of the layer's inputs and
-/// output gradients with autograd's own gradient. Each of these passes is one more backward pass.
+/// It compares, in the first backward passes after the blocks have changed, what the block makes of the layer's inputs
+/// and output gradients with autograd's own gradient. Each of these passes is one more backward pass.
 struct BypassCheck {
     /// How many passes are looked at: a gradient can be zero at the start, as that of an adapter.
     private static let passes = 3

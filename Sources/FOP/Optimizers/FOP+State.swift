@@ -19,8 +19,8 @@ extension FOP {
         return state
     }
 
-    /// Goes on from a saved ``state``, of any type and on any device. What is frozen has to be as it was then. Gradients
-    /// gathered since the last step are let go.
+    /// Goes on from a saved ``state``, of any type and on any device. What is frozen has to be as it was then.
+    /// Gradients gathered since the last step are let go.
     public func load(_ state: [String: Tensor]) throws {
         discardGradients()
         try updatePlan()
@@ -52,7 +52,8 @@ extension FOP {
         fallback.load(newFallback)
     }
 
-    /// The blocks whose parameters had none when the state was saved: where the loss reaches them shows at a backward pass.
+    /// The blocks whose parameters had none when the state was saved: where the loss reaches them shows at a backward
+    /// pass.
     private func blocksInTheFallback(of state: [String: Tensor]) -> [Int] {
         layers.indices.filter { index in
             layers[index].parameters.contains { name, _ in

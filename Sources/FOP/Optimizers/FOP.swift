@@ -14,10 +14,10 @@ import Torch
 /// ```
 ///
 /// Linear and convolution layers get Kronecker factors, normalisation layers 2 x 2 blocks per channel; every other
-/// parameter is updated by the fallback rule, among them those that several layers share and those that the loss reaches on
-/// other ways than by calls of their layer. ``FOPOptions/blocks`` changes
-/// that, ``coverage`` shows it. What is frozen has no block and no state; unfreeze it at any time. With `beta: .zero` the
-/// optimizer is K-FAC.
+/// parameter is updated by the fallback rule, among them those that several layers share and those that the loss
+/// reaches on other ways than by calls of their layer. ``FOPOptions/blocks`` changes
+/// that, ``coverage`` shows it. What is frozen has no block and no state; unfreeze it at any time. With `beta: .zero`
+/// the optimizer is K-FAC.
 ///
 /// With batch normalisation both halves share the batch's statistics: the split is by the example whose g a^T is
 /// summed, which differs from two separate forward passes.
@@ -117,7 +117,8 @@ public final class FOP: Optimizer {
     /// The same with what the model predicted, which the Monte Carlo and the exact Fisher are made of.
     /// - Parameters:
     ///   - predictions: looked at on curvature steps only.
-    ///   - slice: which of the batch's examples the loss is of, where a batch goes through the model in slices; nil for all.
+    ///   - slice: which of the batch's examples the loss is of, where a batch goes through the model in slices; nil for
+    ///     all.
     /// - Throws: ``TorchError/invalidValue(_:)`` when they are needed and missing.
     public func backward(_ loss: Tensor, predictions: Predictions?, slice: BatchSlice? = nil) throws {
         try updatePlan()

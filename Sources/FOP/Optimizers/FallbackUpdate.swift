@@ -12,7 +12,8 @@ struct FallbackUpdate {
         self.options = options
     }
 
-    /// Looks after these parameters from now on, frozen ones among them, between steps. Buffers are kept for what trains.
+    /// Looks after these parameters from now on, frozen ones among them, between steps. Buffers are kept for what
+    /// trains.
     mutating func follow(_ parameters: [(name: String, parameter: Parameter)], _ grouping: ParameterGrouping) {
         store = GradientStore(parameters)
         let before = buffers

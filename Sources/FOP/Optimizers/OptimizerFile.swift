@@ -9,9 +9,9 @@ extension Optimizer {
     }
 
     /// Goes on from a file that ``save(to:)`` wrote.
-    /// - Throws: ``TorchError/file(path:message:)`` for a file that cannot be read, is of another format or version, or of
-    ///   another optimizer; ``TorchError/stateMismatch(_:)`` naming the first key or shape that differs. Then nothing has
-    ///   changed.
+    /// - Throws: ``TorchError/file(path:message:)`` for a file that cannot be read, is of another format or version, or
+    ///   of another optimizer; ``TorchError/stateMismatch(_:)`` naming the first key or shape that differs. Then
+    ///   nothing has changed.
     public func restore(from path: String) throws {
         let (tensors, notes) = try SafetensorsFile.read(path)
         try OptimizerFile.check(notes, of: self, path: path)

@@ -3,7 +3,8 @@ public enum BlockKind: String, CaseIterable, Codable, Sendable, CustomStringConv
     /// F = G (x) A (Martens & Grosse 2015): ``KroneckerBlock``, ``SplitKroneckerBlock`` above a size cap, and
     /// ``EmbeddingBlock``, whose A is diagonal. The default of layers with a weight.
     case kronecker
-    /// The eigenbasis of the Kronecker factors with second moments of its own (George et al. 2018): ``EigenbasisBlock``.
+    /// The eigenbasis of the Kronecker factors with second moments of its own (George et al. 2018):
+    /// ``EigenbasisBlock``.
     case ekfac
     /// The mean squares of each example's own gradient: ``DiagonalBlock``.
     case diagonal

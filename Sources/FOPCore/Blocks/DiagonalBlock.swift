@@ -1,7 +1,7 @@
 import TorchCore
 
-/// F = the diagonal matrix of the mean squares of each example's own gradient: exact in what it keeps, for a layer with a
-/// weight of any size. As large as the weight itself; nothing is inverted but numbers.
+/// F = the diagonal matrix of the mean squares of each example's own gradient: exact in what it keeps, for a layer with
+/// a weight of any size. As large as the weight itself; nothing is inverted but numbers.
 ///
 /// With several positions per example the statistics form every used example's gradient; set
 /// ``CurvatureConfiguration/factorExamples`` to bound that.

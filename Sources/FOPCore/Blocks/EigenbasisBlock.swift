@@ -4,12 +4,12 @@ import TorchCore
 /// Kronecker factors' moving averages and S are the second moments of the examples' own gradients in that basis, with a
 /// moving average of their own. The damping lambda is added to S, so that M = F + lambda I, not split over factors.
 ///
-/// S begins as the products of the factors' eigenvalues, which is K-FAC's F, and then follows what is observed, at every
-/// update of the factors. When the eigenbasis is computed anew S becomes the diagonal of F in the new one. The observed
-/// moments are those of the whole gradient of each example also where positions are merged for the factors.
+/// S begins as the products of the factors' eigenvalues, which is K-FAC's F, and then follows what is observed, at
+/// every update of the factors. When the eigenbasis is computed anew S becomes the diagonal of F in the new one. The
+/// observed moments are those of the whole gradient of each example also where positions are merged for the factors.
 ///
-/// Costs what Kronecker factors cost, with a decomposition (about ten times a Cholesky inversion) at the inverse interval,
-/// and one more number per parameter. Factors above `maximumSize` are block-diagonal, and so are their eigenvectors.
+/// Costs what Kronecker factors cost, with a decomposition, which takes longer, in the place of an inversion, and one
+/// more number per parameter. Factors above `maximumSize` are block-diagonal, and so are their eigenvectors.
 public final class EigenbasisBlock: FisherBlock {
     /// How the layer uses its weight.
     public let geometry: any LayerGeometry

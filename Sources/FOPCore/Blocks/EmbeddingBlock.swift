@@ -4,9 +4,9 @@ private enum Op {
     static let embeddingBackward = Operator("aten::embedding_dense_backward")
 }
 
-/// F = A (x) G for a table of vectors, V of its shape, count x width. To the curvature an embedding is a linear layer whose
-/// inputs have a single 1, so that A, count x count, is diagonal: how often each vector is used, as a share of all uses.
-/// G is width x width, from the derivatives with respect to the vectors that were looked up.
+/// F = A (x) G for a table of vectors, V of its shape, count x width. To the curvature an embedding is a linear layer
+/// whose inputs have a single 1, so that A, count x count, is diagonal: how often each vector is used, as a share of
+/// all uses. G is width x width, from the derivatives with respect to the vectors that were looked up.
 ///
 /// Positions with the padding index take no part. Every position counts as an input of its own, also where
 /// ``CurvatureConfiguration/weightSharing`` is reduce: merged inputs have no diagonal A.

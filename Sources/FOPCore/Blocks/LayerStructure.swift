@@ -1,7 +1,7 @@
 import TorchCore
 
-/// What a layer is to the curvature: all that is needed to make a Fisher block for it, whichever library the layer itself
-/// is from.
+/// What a layer is to the curvature: all that is needed to make a Fisher block for it, whichever library the layer
+/// itself is from.
 public enum LayerStructure {
     /// A weight, and as the last column of V the bias if the geometry has one.
     case weight(any LayerGeometry)
@@ -21,8 +21,8 @@ public enum LayerStructure {
         }
     }
 
-    /// The kind of block where nobody asked for another: the configuration's where it fits, and none for tables and heads
-    /// (linear layers) with more rows than ``CurvatureConfiguration/maximumVocabulary``.
+    /// The kind of block where nobody asked for another: the configuration's where it fits, and none for tables and
+    /// heads (linear layers) with more rows than ``CurvatureConfiguration/maximumVocabulary``.
     public func defaultKind(_ configuration: CurvatureConfiguration) -> BlockKind {
         switch self {
         case .weight(let geometry as LinearGeometry) where geometry.outputs > configuration.maximumVocabulary: .fallback
@@ -43,8 +43,8 @@ public enum LayerStructure {
     }
 
     /// A new block.
-    /// - Throws: ``TorchError/invalidValue(_:)`` for a kind that does not fit, ``BlockKind/fallback`` among them: that is
-    ///   none.
+    /// - Throws: ``TorchError/invalidValue(_:)`` for a kind that does not fit, ``BlockKind/fallback`` among them: that
+    ///   is none.
     public func block(_ kind: BlockKind, _ configuration: CurvatureConfiguration) throws -> any FisherBlock {
         switch (self, kind) {
         case (.weight(let geometry), .kronecker):

@@ -1,7 +1,8 @@
 import TorchCore
 
-/// ``KroneckerBlock`` with factors of at most a certain size: F = G (x) A where larger A and G are block-diagonal. Costs
-/// n m numbers for a factor of n dimensions in blocks of m instead of n^2, and n m^2 for its inversion instead of n^3.
+/// ``KroneckerBlock`` with factors of at most a certain size: F = G (x) A where larger A and G are block-diagonal.
+/// Costs n m numbers for a factor of n dimensions in blocks of m instead of n^2, and n m^2 for its inversion instead of
+/// n^3.
 ///
 /// The damping is split by the traces of the whole factors, so that both have one number each.
 public final class SplitKroneckerBlock: FisherBlock {

@@ -1,7 +1,7 @@
 import TorchCore
 
-/// The eigenvectors (as columns) and eigenvalues, 0 or above, of a (batch of) symmetric positive semi-definite matrices; in
-/// float64 where the matrices' own type does not converge; nil where neither does.
+/// The eigenvectors (as columns) and eigenvalues, 0 or above, of a (batch of) symmetric positive semi-definite
+/// matrices; in float64 where the matrices' own type does not converge; nil where neither does.
 func robustEigenbasis(_ matrix: Tensor) -> (values: Tensor, vectors: Tensor, outcome: InverseOutcome)? {
     for (dtype, outcome) in [(matrix.dtype, InverseOutcome.cholesky), (.float64, .float64)] {
         // LAPACK's failure to converge is an error of the operator.

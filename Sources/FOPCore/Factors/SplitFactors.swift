@@ -1,7 +1,8 @@
 import TorchCore
 
-/// The factors A and G of a layer with a weight, each split into consecutive blocks along its diagonal where it is larger
-/// than a maximum: what is between the blocks is neither computed nor kept. F = G (x) A stays positive semi-definite.
+/// The factors A and G of a layer with a weight, each split into consecutive blocks along its diagonal where it is
+/// larger than a maximum: what is between the blocks is neither computed nor kept. F = G (x) A stays positive
+/// semi-definite.
 struct SplitFactors {
     private let geometry: any LayerGeometry
     private let weightSharing: WeightSharing

@@ -1,9 +1,10 @@
 import TorchCore
 
-/// The sum over examples of the squares of each example's own gradient, sum over n of (sum over t of g a^T)^2, by element.
+/// The sum over examples of the squares of each example's own gradient, sum over n of (sum over t of g a^T)^2, by
+/// element.
 ///
-/// With one position per example that is one product of matrices. With more, the examples' gradients are formed, about 4
-/// million numbers at a time. The rows of the last pass are kept until the next one: further calls of the layer add
+/// With one position per example that is one product of matrices. With more, the examples' gradients are formed, about
+/// 4 million numbers at a time. The rows of the last pass are kept until the next one: further calls of the layer add
 /// positions to its examples.
 struct SquaredGradients {
     private static let largestSlice = 1 << 22

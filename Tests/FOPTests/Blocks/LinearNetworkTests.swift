@@ -18,8 +18,8 @@ final class LinearNetworkTests: SmallModelTestCase {
         ]).to(.float64)
     }
 
-    /// 1/N sum over examples and outputs of 2/C J J^T, where J is the derivative of one output with respect to all of the
-    /// layer's parameters: the Fisher matrix of the mean of the squared errors, by autograd alone.
+    /// 1/N sum over examples and outputs of 2/C J J^T, where J is the derivative of one output with respect to all of
+    /// the layer's parameters: the Fisher matrix of the mean of the squared errors, by autograd alone.
     private func fisher(_ model: Sequential, _ layer: Int, _ inputs: Tensor) -> Tensor {
         let parameters = model.layers[layer].ownParameters.map(\.parameter.value)
         let output = model(inputs)

@@ -6,7 +6,8 @@ import XCTest
 
 /// Models with every kind of layer: every trainable parameter is updated by every step, whatever stands for it.
 final class ZooTests: SmallModelTestCase {
-    /// Convolutions of all dimensions, ordinary, grouped, depthwise and transposed, with every normalisation of channels.
+    /// Convolutions of all dimensions, ordinary, grouped, depthwise and transposed, with every normalisation of
+    /// channels.
     private final class Pictures: Module {
         private let g = Generator(seed: 1)
         lazy var line = Sequential([
@@ -35,7 +36,8 @@ final class ZooTests: SmallModelTestCase {
         }
     }
 
-    /// Embedding, attention, normalisations of features, a tied head, a layer called twice, an adapter, a recurrent cell.
+    /// Embedding, attention, normalisations of features, a tied head, a layer called twice, an adapter, a recurrent
+    /// cell.
     private final class Words: Module {
         let embedding = Embedding(11, 6, generator: Generator(seed: 1))
         let attention = MultiheadAttention(6, heads: 2, generator: Generator(seed: 2))
