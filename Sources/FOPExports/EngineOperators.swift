@@ -10,6 +10,21 @@ nonisolated(unsafe) let engineOperators = [
         EngineStore.shared.remove(arguments.int())
         return []
     },
+    // Takes the steps from now on together with the other processes of a process group, which is found by name.
+    ExportedOperator("join(int engine, str group, int rank, int size) -> ()") { arguments in
+        let (number, group) = (arguments.int(), arguments.string())
+        let (rank, size) = (arguments.int(), arguments.int())
+        guard Tensor.hasCollectives else {
+            throw TorchError.invalidValue("this torch was built without torch.distributed")
+        }
+        return try EngineStore.shared.use(number) { engine in
+            guard !engine.preconditioner.hasGathered else {
+                throw TorchError.invalidValue("processes join between steps, and gradients were gathered for the next")
+            }
+            engine.preconditioner.join(EvenOddReduction(NamedProcessGroup(name: group, rank: rank, size: size)))
+            return []
+        }
+    },
     ExportedOperator("add_linear(int engine, str name, int outputs, int features, bool bias) -> int") { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
         let geometry = LinearGeometry(

@@ -22,10 +22,11 @@ class Capture:
     """Hooks on the layers, for as long as this object lives. The layers hold it weakly."""
 
     def __init__(self, modules: Sequence[nn.Module], layers: Sequence[Layer], engine: Engine,
-                 intervals: Callable[[], tuple[int, int]]):
+                 intervals: Callable[[], tuple[int, int]], find_processes: Callable[[], None]):
         self.layers = layers
         self.engine = engine
         self._intervals = intervals
+        self._find_processes = find_processes
         self._handles: list[Any] = []
         # Not __del__: when this goes as part of a cycle, the handles' own weak references may be gone before.
         self._finalizer = weakref.finalize(self, _remove, self._handles)
@@ -71,6 +72,7 @@ class Capture:
         layer = self.layers[index]
         if index in self.unexplained or not layer.trains or not layer.accepts(layer_input):
             return
+        self._find_processes()
         accumulator = _accumulator(layer.parameters[0])
         produced = _produced(output)
         if self._distribution is not None:
@@ -195,9 +197,9 @@ class Capture:
     # What the optimizer calls.
 
     @property
-    def usable(self) -> list[int]:
-        """The layers whose record since the last step is whole, and whose gradients are still there."""
-        return sorted(index for index in self._complete - set(self._totals) if not self._lacks_gradient(index))
+    def recorded(self) -> set[int]:
+        """The layers whose record since the last step is whole."""
+        return self._complete - set(self._totals)
 
     def discard(self) -> None:
         """Lets go of what was gathered since the last step."""

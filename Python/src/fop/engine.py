@@ -33,6 +33,10 @@ class Engine:
                           bias: bool) -> int:
         return self._ops.add_normalization(self.number, name, kind, shape, groups, epsilon, weight, bias)
 
+    def join(self, group: str, rank: int, size: int) -> None:
+        """Takes the steps from now on together with the other processes of a group."""
+        self._ops.join(self.number, group, rank, size)
+
     # Gathering.
 
     def begin_micro_batch(self, factor_interval: int, inverse_interval: int) -> bool:
@@ -56,13 +60,14 @@ class Engine:
     # The step.
 
     def gathered(self) -> tuple[int, bool]:
-        """How many examples, and whether the curvature is updated at this step."""
+        """How many examples, and whether there can be statistics among what was gathered."""
         return self._ops.gathered(self.number)
 
     def directions(self, blocks: Sequence[int], gradients: Sequence[Sequence[Tensor]],
                    learning_rates: Sequence[float], loss_scale: float,
-                   others_finite: Tensor | None) -> tuple[list[Tensor], Tensor]:
-        """The directions of all parameters of the blocks; none where something is known not to be finite."""
+                   others_finite: Tensor | None) -> tuple[list[int], list[Tensor], Tensor]:
+        """Of the blocks that something passed through: their indices, the directions of all their parameters; and
+        whether everything was finite. None of them where it is known not to be."""
         flat = [gradient for part in gradients for gradient in part]
         counts = [len(part) for part in gradients]
         return self._ops.directions(self.number, blocks, flat, counts, learning_rates, loss_scale, others_finite)

@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from ._library import operators
 from .arguments import Interval, check_choice, check_number, interval_now, interval_text, number_text
 from .capture import Capture
 from .coverage import Coverage, Row
+from .distributed import Choice, ProcessGroup, check_whole, group_of_wrapper, identity, several_processes
 from .engine import Engine
 from .layers import find_layers
 from .names import clean_name
@@ -57,6 +59,9 @@ class FOP(torch.optim.Optimizer):
         loss_reduction: what the loss does with the examples' losses: "mean", or "sum".
         max_factor_dim: layers whose factors would have more rows than this are the fallback's.
         max_vocabulary: linear layers with more outputs than this are the fallback's.
+        process_group: the processes that train the model together, the even ranks as one half of the batch and the odd
+            ones as the other: "auto" (those of the DistributedDataParallel around the model), None (each has a model of
+            its own), or a group, for loops that average the gradients themselves.
         params: parameters in groups of their own, as torch.optim takes them; those in none get the arguments above.
 
     Raises:
@@ -88,11 +93,13 @@ class FOP(torch.optim.Optimizer):
         loss_reduction: Literal["mean", "sum"] = "mean",
         max_factor_dim: int = 8192,
         max_vocabulary: int = 30_000,
+        process_group: Choice = "auto",
         params: Iterable[Any] | None = None,
     ):
         if not isinstance(model, nn.Module):
             raise TypeError(f"FOP takes the model itself, not {type(model).__name__}: fop.FOP(model, lr=...)")
         _check_parameters(model)
+        check_whole(model)
         check_number("lr", lr)
         check_number("momentum", momentum, below=1)
         check_number("weight_decay", weight_decay)
@@ -122,11 +129,14 @@ class FOP(torch.optim.Optimizer):
         }
         super().__init__(_groups(model, params), dict(self._defaults))
 
+        self._process_group: Choice = process_group
+        self._has_joined = False
+        self._model = weakref.ref(model)
         # In the order of the engine's blocks.
         found = [(module, layer) for module, layer in find_layers(model, max_factor_dim) if layer.register(engine) >= 0]
         self._layers = [layer for _, layer in found]
         self._capture = Capture(
-            [module for module, _ in found], self._layers, engine, self._intervals_now)
+            [module for module, _ in found], self._layers, engine, self._intervals_now, self._find_processes)
         if fisher == "mc":
             self._capture.draw_from(model, fisher_distribution, loss_reduction)
 
@@ -146,6 +156,40 @@ class FOP(torch.optim.Optimizer):
         step = self._engine.counts()["steps"] if any(map(callable, self._intervals)) else 0
         factors, inverses = self._intervals
         return interval_now(factors, step), interval_now(inverses, step)
+
+    # Processes.
+
+    def _find_processes(self) -> None:
+        """During a forward pass, until the group is found."""
+        if self._has_joined or self._process_group is None or not several_processes():
+            return
+        group = group_of_wrapper() if self._process_group == "auto" else self._process_group
+        if group is not None:
+            self._join(group)
+
+    def _join(self, group: ProcessGroup) -> None:
+        name, rank, size = identity(group)
+        if size > 1:
+            if self._loss_reduction == "sum":
+                raise ValueError("loss_reduction is 'sum' and the gradients are averaged over several processes: use a "
+                                 "loss that is the mean, and 'mean'")
+            self._engine.join(name, rank, size)
+        self._has_joined = True
+
+    def _check_processes(self) -> None:
+        """Raises where several processes would each go their own way, or have no more than parts of the model."""
+        if self._has_joined or not several_processes():
+            return
+        model = self._model()
+        if model is not None:
+            # It may have been sharded since this optimizer was made.
+            check_whole(model)
+        if self._process_group == "auto" and self._layers:
+            raise RuntimeError(
+                f"torch.distributed has {torch.distributed.get_world_size()} processes and the model's forward pass "
+                "did not go through DistributedDataParallel: wrap the model in it and call the wrapper; or pass "
+                "process_group=None if each process trains a model of its own, or "
+                "process_group=torch.distributed.group.WORLD if the loop averages the gradients itself")
 
     # The step.
 
@@ -177,6 +221,7 @@ class FOP(torch.optim.Optimizer):
     def _take_step(self) -> None:
         groups = {parameter: group for group in self.param_groups for parameter in group["params"]}
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
+        self._check_processes()
         if not gradients:
             self._capture.discard()
             return
@@ -184,43 +229,49 @@ class FOP(torch.optim.Optimizer):
             if gradient.is_sparse:
                 raise ValueError(f"the gradient of {self._names[parameter]} is sparse, which fop cannot use: make the "
                                  "layer with sparse=False")
-        examples, is_factor_step = self._engine.gathered()
+        examples, has_statistics = self._engine.gathered()
         # Asking for the scale waits for the device.
-        scale = amp.backward_scale(self) if is_factor_step else 1.0
+        scale = amp.backward_scale(self) if has_statistics else 1.0
         amp.unscale(self, list(gradients.values()))
-        blocks = [index for index in self._capture.usable
-                  if all(parameter in gradients for parameter in self._layers[index].parameters)]
-        covered = {parameter for index in blocks for parameter in self._layers[index].parameters}
-        others = [parameter for parameter in gradients if parameter not in covered]
+        recorded = self._parameters_of(self._capture.recorded)
+        finite = self._others_finite(
+            [gradient for parameter, gradient in gradients.items() if parameter not in recorded])
+        updates, covered, finite = self._preconditioned(gradients, groups, scale, finite)
         self._warn_of_silent_layers(gradients, covered)
-        finite = self._others_finite([gradients[parameter] for parameter in others])
-        updates = []
-        if blocks:
-            directions, finite = self._directions(blocks, gradients, groups, scale, finite)
-            owners = [parameter for index in blocks for parameter in self._layers[index].parameters]
-            updates = [Update(parameter, direction, groups[parameter], "momentum")
-                       for parameter, direction in zip(owners, directions)]
-        elif finite is None:
-            finite = torch.tensor(True)
         self._capture.discard()
         self._count(finite)
         if finite.device.type == "cpu" and not finite.item():
             return
         weight = 1.0 / examples if self._loss_reduction == "sum" and examples else 1.0
         updates += [
-            Update(parameter, gradients[parameter] * weight if weight != 1 else gradients[parameter],
+            Update(parameter, gradient * weight if weight != 1 else gradient,
                    groups[parameter], self._fallback_rule, groups[parameter]["fallback_scale"])
-            for parameter in others]
+            for parameter, gradient in gradients.items() if parameter not in covered]
         apply(updates, self.state, (~finite).float())
 
-    def _directions(self, blocks: list[int], gradients: dict[nn.Parameter, Tensor],
-                    groups: dict[nn.Parameter, dict[str, Any]], scale: float,
-                    others_finite: Tensor | None) -> tuple[list[Tensor], Tensor]:
+    def _parameters_of(self, blocks: Iterable[int]) -> set[nn.Parameter]:
+        return {parameter for index in blocks for parameter in self._layers[index].parameters}
+
+    def _preconditioned(
+        self, gradients: dict[nn.Parameter, Tensor], groups: dict[nn.Parameter, dict[str, Any]], scale: float,
+        others_finite: Tensor | None,
+    ) -> tuple[list[Update], set[nn.Parameter], Tensor]:
+        """The updates of blocks that something passed through, their parameters, and whether everything is finite."""
+        # What passed through in another process counts as well.
+        candidates = range(len(self._layers)) if self._has_joined else sorted(self._capture.recorded)
+        blocks = [index for index in candidates
+                  if all(parameter in gradients for parameter in self._layers[index].parameters)]
+        if not blocks:
+            return [], set(), torch.tensor(True) if others_finite is None else others_finite
         members = [self._layers[index].parameters for index in blocks]
         # The trust region has to reckon with the largest.
         rates = [max(float(groups[parameter]["lr"]) for parameter in part) for part in members]
-        return self._engine.directions(
+        active, directions, finite = self._engine.directions(
             blocks, [[gradients[parameter] for parameter in part] for part in members], rates, scale, others_finite)
+        owners = [parameter for index in active for parameter in self._layers[index].parameters]
+        updates = [Update(parameter, direction, groups[parameter], "momentum")
+                   for parameter, direction in zip(owners, directions)]
+        return updates, set(owners), finite
 
     def _others_finite(self, gradients: list[Tensor]) -> Tensor | None:
         finite = operators().all_finite(gradients) if gradients else None

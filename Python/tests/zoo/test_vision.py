@@ -8,6 +8,12 @@ from loops import train
 torchvision = pytest.importorskip("torchvision")
 
 
+@pytest.fixture(autouse=True)
+def two_threads(one_thread):
+    """These are large enough for more than one."""
+    torch.set_num_threads(2)
+
+
 def images(count, size):
     torch.manual_seed(1)
     return torch.randn(count, 3, size, size), torch.arange(count) % 10
@@ -28,7 +34,7 @@ def vit_b_16(image_size):
 def test_torchvision(name):
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)(num_classes=10)
-    optimizer = train(model, *images(8, 64), lr=0.03)
+    optimizer = train(model, *images(8, 64), lr=0.03, steps=3)
     shares = {method: optimizer.coverage().share(method) for method in ("Kronecker", "unit-wise")}
     assert shares["Kronecker"] > 0.99 - shares["unit-wise"]
 
@@ -37,7 +43,7 @@ def test_torchvision(name):
 def test_vision_transformer():
     torch.manual_seed(0)
     # Its attention calls torch's function with the weights of out_proj, not the module: 12 layers nobody sees.
-    optimizer = train(vit_b_16(32), *images(8, 32), lr=0.03, silent=12)
+    optimizer = train(vit_b_16(32), *images(8, 32), lr=0.03, steps=3, silent=12)
     methods = {row.parameter.rpartition("encoder_layer_0.")[2]: row.method for row in optimizer.coverage().rows}
     assert methods["mlp.0.weight"] == "Kronecker"
     assert methods["ln_1.weight"] == "unit-wise"

@@ -7,7 +7,7 @@ import TorchCore
 /// layers by taps, a PyTorch loop by hooks) and applies the directions it returns. It calls dispatcher operators only.
 public final class FisherPreconditioner: LayerRecordSink {
     /// How curvature is estimated and the step formed.
-    public let configuration: CurvatureConfiguration
+    public private(set) var configuration: CurvatureConfiguration
     /// The blocks, in the order of their indices.
     public private(set) var blocks: [any FisherBlock]
 
@@ -32,8 +32,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         return scalars
     }
 
-    private let reduction: any ProcessReduction
-    private let gathering: Gathering
+    private var reduction: any ProcessReduction
+    private var gathering: Gathering
+    private let totalsFollow: Bool
     var clock = UpdateClock()
     private var noise = GradientNoiseScale()
     private var findings: StepFindings?
@@ -54,7 +55,17 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.blocks = blocks
         self.configuration = configuration
         self.reduction = reduction
+        self.totalsFollow = totalsFollow
         damping = configuration.damping
+        gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
+    }
+
+    /// Takes the steps from now on together with other processes, which are the sub-batches then.
+    public func join(_ reduction: any ProcessReduction) {
+        Swift.precondition(!hasGathered, "processes join between steps, and gradients were gathered for the next")
+        self.reduction = reduction
+        if reduction.processes > 1 { configuration.split = .process }
+        gathering.discard()
         gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
     }
 
@@ -67,6 +78,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         averages = blocks.map { _ in nil }
         findings = nil
     }
+
+    /// How many processes take the steps together.
+    public var processes: Int { reduction.processes }
 
     /// Steps taken, the skipped ones not counted.
     public var stepCount: Int { clock.steps }
@@ -121,7 +135,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     ///   - learningRates: one per block: they enter the trust region only.
     ///   - gradients: what the mean gradients of the blocks' parameters have become since they were gathered (unscaled,
     ///     clipped, averaged over processes); blocks without any, or without a total, lose what they gathered. Nil: they
-    ///     are what was gathered.
+    ///     are what was gathered. With several processes everybody's, of all blocks that have any in any process.
     ///   - othersFinite: whether the loss and the gradients of parameters outside the blocks are finite (a truth value).
     /// - Returns: the directions, and whether everything was finite. Where it was not, the curvature is as it was and
     ///   the directions mean nothing.
@@ -174,7 +188,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// processes.
     private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
         var local = StepInput(
-            gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) },
+            gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) }, means: means(current),
             statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true), examples: gathering.batchSize)
         local.isFinite = allFinite(local, others: othersFinite)
         return reduction.combine(
@@ -182,9 +196,17 @@ public final class FisherPreconditioner: LayerRecordSink {
             needsDifference: configuration.beta != .zero)
     }
 
+    /// With several processes: the mean gradients that somebody has averaged over them.
+    private func means(_ current: [[Tensor]?]?) -> [Tensor?]? {
+        guard reduction.processes > 1, let current else { return nil }
+        return zip(blocks, current).map { block, own in own.map { block.pack($0).toFactorPrecision() } }
+    }
+
     private func subBatchGradients(_ index: Int, _ current: [Tensor]?) -> [Tensor] {
         let gathered = gathering.gradients[index]
         guard !gathered.isEmpty else { return [] }
+        // This process's own part; its scale is that of the mean's in every process.
+        if reduction.processes > 1, current != nil { return gathered.total.map { [$0] } ?? [] }
         guard let current else {
             return gathered.subBatchMeans(reduction: configuration.lossReduction, lossScale: lossScale)
         }
@@ -202,7 +224,8 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {
         // A sum is finite only if its terms are.
-        let sums = (input.gradients + input.statistics).joined().map { $0.sum() }
+        let tensors = (input.gradients + input.statistics).flatMap { $0 } + (input.means ?? []).compactMap { $0 }
+        let sums = tensors.map { $0.sum() }
         let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).to(.float64).sum().isFinite()
         return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }

@@ -50,6 +50,7 @@ public enum KernelResult {
     case tensor(Tensor)
     case tensors([Tensor])
     case int(Int)
+    case ints([Int])
     case bool(Bool)
     case double(Double)
     case string(String)
@@ -60,6 +61,7 @@ public enum KernelResult {
         case .tensor(let tensor): KernelResult.handle(tensor)
         case .tensors(let tensors): StackMemory.list(tensors.map(KernelResult.handle))
         case .int(let value): UInt64(bitPattern: Int64(value))
+        case .ints(let values): StackMemory.list(values)
         case .bool(let value): value ? 1 : 0
         case .double(let value): value.bitPattern
         case .string(let text): StackMemory.string(text)
