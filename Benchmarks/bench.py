@@ -24,7 +24,7 @@ from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
-from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, say  # noqa: E402
+from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, repeating_command, say  # noqa: E402
 from driver.workers import Workers  # noqa: E402
 
 SMALL = 16
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
     say(f"Writing weights and batches to {inputs.folder}...")
     inputs.write(tools.python, [(cell.model, batch) for cell in cells for batch in (SMALL, cell.batch)])
     found = {
-        "format": results.FORMAT, "command": "bench.py " + " ".join(sys.argv[1:]),
+        "format": results.FORMAT, "command": repeating_command("bench"),
         "started": time.strftime("%Y-%m-%d %H:%M:%S"), **machine.describe(tools),
         "settings": {"threads": options.threads, "rounds": options.rounds, "seed": SEED, "interval": INTERVAL,
                      "loss_tolerance": rounds.TOLERANCE},

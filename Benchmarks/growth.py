@@ -19,7 +19,7 @@ from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import ABRIDGED, INTERVAL  # noqa: E402
-from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, say  # noqa: E402
+from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, repeating_command, say  # noqa: E402
 from driver.summary import round_mean  # noqa: E402
 from driver.workers import Workers  # noqa: E402
 
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
                 "milliseconds": [round(ms, 2) for ms in medians],
                 "exponent": round(exponent(values[against], medians), 3),
                 "rounds": [[round(ms, 2) for ms in times[name, against, value]] for value in values[against]]})
-    found = {"format": results.FORMAT, "command": "growth.py " + " ".join(sys.argv[1:]), **machine.describe(tools),
+    found = {"format": results.FORMAT, "command": repeating_command("bench-growth"), **machine.describe(tools),
              "settings": {"threads": options.threads, "rounds": options.rounds, "interval": INTERVAL, "fixed": fixed},
              "lines": lines}
     results.save(found, options.output)

@@ -31,6 +31,19 @@ def add_tool_options(parser: argparse.ArgumentParser) -> None:
                         default=ROOT / "Benchmarks" / ".build" / "release" / "BenchmarkWorker")
 
 
+def repeating_command(target: str) -> str:
+    """The make command that this run came from, without the folders of this machine."""
+    parts = iter(sys.argv[1:])
+    arguments = []
+    for part in parts:
+        option, _, value = part.partition("=")
+        if option not in ("--cache", "--worker", "--kfac-source", "--output"):
+            arguments.append(part)
+        elif not value:
+            next(parts, None)
+    return f"make {target}" + (f' ARGS="{" ".join(arguments)}"' if arguments else "")
+
+
 def find_tools(options: argparse.Namespace, scratch: Path) -> Tools:
     python = options.cache.absolute() / "reference-venv" / "bin" / "python"
     for path, target in ((options.worker, "make bench builds it"), (python, "make reference-venv makes it")):

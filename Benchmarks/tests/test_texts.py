@@ -2,8 +2,9 @@
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from driver import documents, results, table
+from driver import documents, results, setup, table
 from driver.failure import BenchmarkError
 
 
@@ -61,3 +62,15 @@ class FileTests(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class CommandTests(unittest.TestCase):
+    def repeated(self, *arguments):
+        with mock.patch("sys.argv", ["bench.py", *arguments]):
+            return setup.repeating_command("bench")
+
+    def test_folders_of_this_machine_are_left_out(self):
+        self.assertEqual(self.repeated("--cache", "/a/b", "--resume", "--worker=/c"), 'make bench ARGS="--resume"')
+
+    def test_without_flags_it_is_the_target(self):
+        self.assertEqual(self.repeated("--cache", "/a/b"), "make bench")
