@@ -56,13 +56,20 @@ public final class ReferenceOptimizer {
         if stepCount % options.inverseInterval == 0 { updateDamped() }
         stepCount += 1
         lastSteps = layers.indices.map { index in
-            let (first, second) = halves(microBatches.map { $0[index] })
+            let (first, second) = compared(microBatches.map { $0[index] })
             return ReferenceStep(
                 meanGradient(first), meanGradient(second), fisher: blocks[index].fisher(layers[index].factors),
                 damped: layers[index].damped!, policies: options.policies)
         }
         let scale = trustRegionScale(learningRate)
         return lastSteps.map { $0.direction.map { scale * $0 } }
+    }
+
+    /// The examples of g1 and g2. K-FAC is the case g1 = g2: both are the mean over all.
+    private func compared(_ microBatches: [[LayerExample]]) -> (first: [LayerExample], second: [LayerExample]) {
+        guard case .zero = options.policies.beta else { return halves(microBatches) }
+        let all = Array(microBatches.joined())
+        return (all, all)
     }
 
     private func updateFactors(_ microBatches: [[[LayerExample]]]) {

@@ -72,6 +72,27 @@ final class FisherPreconditionerTests: SmallTensorTestCase {
         }
     }
 
+    /// K-FAC's gradient is the mean over all examples, whether or not the noise asks for sub-batches of other sizes.
+    func testKFACTakesTheMeanOverAllExamples() {
+        var measured = 0
+        for split in [SubBatchSplit.automatic, .example, .microBatch] {
+            for (measuresNoise, reduction) in [(false, LossReduction.mean), (true, .mean), (true, .sum)] {
+                for sizes in [[5], [3, 3, 3], [6, 2], [2, 3, 4]] {
+                    let pair = PreconditionerPair(mixed, Settings { $0.policies.beta = .zero }) {
+                        $0.split = split
+                        $0.lossReduction = reduction
+                    }
+                    pair.preconditioner.measuresNoise = measuresNoise
+                    pair.check([sizes, sizes], dtype: .float64, "\(split), noise \(measuresNoise), \(sizes)")
+                    let isMeasured = pair.preconditioner.diagnostics?.gradientNoiseScale != nil
+                    XCTAssertFalse(isMeasured && !measuresNoise)
+                    measured += isMeasured ? 1 : 0
+                }
+            }
+        }
+        XCTAssertGreaterThan(measured, 0)
+    }
+
     func testASumOfLossesGivesTheSameStepAsTheirMean() {
         for sizes in [[5], [3, 5]] {
             PreconditionerPair(mixed) { $0.lossReduction = .sum }.check([sizes, sizes], dtype: .float64)

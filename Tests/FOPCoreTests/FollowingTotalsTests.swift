@@ -71,6 +71,18 @@ final class FollowingTotalsTests: SmallTensorTestCase {
         }
     }
 
+    /// K-FAC's step is along the total, also where the noise asks for sub-batches of other sizes.
+    func testKFAC() {
+        for measuresNoise in [false, true] {
+            var pair = Pair(LayerCase.all) { $0.beta = .zero }
+            pair.told.measuresNoise = measuresNoise
+            for (step, sizes) in [[7], [4, 3], [3, 2, 4]].enumerated() {
+                pair.record(sizes, seed: UInt64(100 * step))
+                pair.compare("\(sizes), noise \(measuresNoise)")
+            }
+        }
+    }
+
     func testAClippedGradientKeepsItsPartsInProportion() {
         var pair = Pair(LayerCase.all)
         pair.record([7], seed: 1)

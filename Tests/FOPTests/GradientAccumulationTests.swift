@@ -79,6 +79,7 @@ final class GradientAccumulationTests: SmallTensorTestCase {
             $0.curvature.beta = .zero
         }
         for passes in [2, 3, 4] { assertSame(try train(passes, change), try train(1, change), "\(passes)") }
+        assertSame(try train(3) { $0.curvature.beta = .zero }, try train(1, change), "groups of other sizes")
         let split = try train(2) { $0.curvature.split = .example }
         XCTAssertGreaterThan(relativeDifference(split.weights[0], try train(2).weights[0]), 1e-6)
     }

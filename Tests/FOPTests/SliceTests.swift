@@ -69,6 +69,12 @@ final class SliceTests: XCTestCase {
         try check("split by example") {
             try FOP($0, learningRate: 0.2, options: self.options { $0.split = .example })
         }
+        try check("K-FAC") { try FOP($0, learningRate: 0.2, options: self.options { $0.beta = .zero }) }
+        try check("K-FAC and the noise") {
+            let optimizer = try FOP($0, learningRate: 0.2, options: self.options { $0.beta = .zero })
+            optimizer.measuresGradientNoise = true
+            return optimizer
+        }
         try check("SGD") { try SGD($0, learningRate: 0.2, momentum: 0.9) }
     }
 

@@ -18,8 +18,11 @@ public final class FisherPreconditioner: LayerRecordSink {
     public var lossScale = 1.0
     /// The same for ``PassKind/curvature(countsExamples:)`` passes, where it is another.
     public var curvaturePassScale: Double?
-    /// Whether the gradient noise scale is measured: two more inner products per layer.
-    public var measuresNoise = false
+    /// Whether the gradient noise scale is measured: two more inner products per layer, and with beta zero the
+    /// gradients of the sub-batches, which are not needed otherwise. Counts from the next step on.
+    public var measuresNoise = false {
+        didSet { gathering.keepsSubBatches = measuresNoise }
+    }
 
     /// How inverses were obtained, counted.
     public private(set) var inverseOutcomes: [InverseOutcome: Int] = [:]
@@ -67,6 +70,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         if reduction.processes > 1 { configuration.split = .process }
         gathering.discard()
         gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
+        gathering.keepsSubBatches = measuresNoise
     }
 
     /// Puts other blocks in the place of these, between steps: when it changes what trains. Blocks that stay keep their
@@ -145,7 +149,6 @@ public final class FisherPreconditioner: LayerRecordSink {
         if let current { dropUnusable(current) }
         let input = combinedInput(current, othersFinite)
         let active = blocks.indices.filter { !input.gradients[$0].isEmpty }
-        let gradients = active.map { input.gradients[$0] }
         let isFinite = input.isFinite
         defer { gathering.forget() }
         guard !active.isEmpty, !mustAbandon(isFinite) else {
@@ -153,7 +156,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         }
         updateFactors(active.map { input.statistics[$0] }, active, isFinite: isFinite)
         updateInverses(active)
-        let parts = projected(input.gradients, active)
+        let gradients = blocks.indices.map { stepGradients($0, input.gradients[$0]) }
+        let parts = projected(gradients, active)
         let gain = weightedGain(parts, learningRates)
         let scale = trustRegionScale(gain)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
@@ -162,8 +166,8 @@ public final class FisherPreconditioner: LayerRecordSink {
                 directions[index] = blocks[index].unpack(direction)
             }
         }
-        measureNoise(gradients, isFinite: isFinite)
-        keepFindings(parts, active, gradients, learningRates: learningRates, scale: scale)
+        measureNoise(active.map { input.gradients[$0] }, isFinite: isFinite)
+        keepFindings(parts, active, active.map { gradients[$0] }, learningRates: learningRates, scale: scale)
         clock.advance(
             updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: input.examples)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
@@ -213,6 +217,12 @@ public final class FisherPreconditioner: LayerRecordSink {
         let total = blocks[index].pack(current).toFactorPrecision()
         return gathered.subBatchMeans(
             about: configuration.lossReduction == .mean ? total : total * (1 / Double(gathered.examples)))
+    }
+
+    /// What the step is made of: the sub-batches' mean gradients, or without a correction the mean over all examples.
+    private func stepGradients(_ index: Int, _ means: [Tensor]) -> [Tensor] {
+        guard configuration.beta == .zero, reduction.processes == 1, means.count > 1 else { return means }
+        return [gathering.gradients[index].batchMean(ofSubBatchMeans: means)]
     }
 
     private func newStatistics(_ index: Int) -> [Tensor] {

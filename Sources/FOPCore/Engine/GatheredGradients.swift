@@ -130,6 +130,12 @@ struct GatheredGradients {
         return parts.map { mean + ($0.sum * (1 / Double($0.examples)) - gathered) * ratio }
     }
 
+    /// The mean over all examples, of what the other two functions return.
+    func batchMean(ofSubBatchMeans means: [Tensor]) -> Tensor {
+        let terms = zip(means, subBatches).map { $0 * (Double($1.examples) / Double(examples)) }
+        return terms.dropFirst().reduce(terms[0]) { $0 + $1 }
+    }
+
     private var subBatches: [(sum: Tensor, examples: Int)] {
         func sum(_ sums: [Tensor]) -> Tensor { sums.dropFirst().reduce(sums[0]) { $0 + $1 } }
         if split == .process { return [(sum(portions.flatMap(\.sums)), examples)] }

@@ -13,6 +13,8 @@ final class Gathering {
     private(set) var gradients: [GatheredGradients] = []
     /// Whether statistics are gathered.
     private(set) var isFactorStep = true
+    /// Whether sub-batches are told apart where the step itself does not need them. Counts from the next step on.
+    var keepsSubBatches = false
     /// What the next records are for.
     var pass = PassKind.gradients { didSet { passNumber += 1 } }
 
@@ -36,7 +38,10 @@ final class Gathering {
     func beginMicroBatch(_ slice: BatchSlice?, isFactorStep: Bool) {
         let isNew = slice.map { $0.range.lowerBound == 0 } ?? true
         current = GatheringPass(microBatch: current.microBatch + (isNew ? 1 : 0), slice: slice)
-        if current.microBatch == 0, isNew { self.isFactorStep = isFactorStep }
+        if current.microBatch == 0, isNew {
+            self.isFactorStep = isFactorStep
+            gradients = blocks.map { _ in noGradients }
+        }
         pass = .gradients
     }
 
@@ -141,9 +146,9 @@ final class Gathering {
     }
 
     private var noGradients: GatheredGradients {
-        // Without a correction the totals say everything.
-        let parts = totalsFollow && configuration.beta == .zero ? 1 : configuration.subBatches
-        return GatheredGradients(parts: parts, split: configuration.split)
+        // K-FAC takes the mean over all examples: one sum, however they come.
+        if configuration.beta == .zero && !keepsSubBatches { return GatheredGradients(parts: 1, split: .example) }
+        return GatheredGradients(parts: configuration.subBatches, split: configuration.split)
     }
 
     /// Lets go of everything that was gathered for one block.

@@ -139,8 +139,7 @@ final class DistributedStepTests: SmallTensorTestCase {
             { $0.klClip = 1e-6 }, { $0.weightSharing = .reduce },
         ] as [(inout CurvatureConfiguration) -> Void] {
             let configuration = configuration(change)
-            // K-FAC takes the mean over all processes as it is, which is that of the two groups where both are as large.
-            for processes in [2, configuration.beta == .zero ? 4 : 3] {
+            for processes in [2, 3] {
                 check(
                     distributed(processes, configuration, dtype: .float64),
                     against: single(processes, configuration, dtype: .float64), below: 1e-9,
