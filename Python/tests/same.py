@@ -1,7 +1,5 @@
 """Two ways to train one network, which must come to the same."""
 
-import copy
-
 import torch
 import torch.nn.functional as functional
 from torch import nn
@@ -70,7 +68,3 @@ def moved(model, initial):
     start = dict(initial.named_parameters())
     return {name: ((parameter - start[name]).norm() / (start[name].norm() + 1e-3)).item()
             for name, parameter in model.named_parameters()}
-
-
-def fresh(dtype=torch.float64):
-    return copy.deepcopy(Network(dtype))

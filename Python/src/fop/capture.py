@@ -129,9 +129,6 @@ class Capture:
         """The loop's own backward pass, which a pass within it is part of: it goes through what was recomputed in
         another one (-1: not recomputed)."""
         if recomputed_in != -1 and recomputed_in != task:
-            if self._distribution is not None:
-                raise RuntimeError("fop: fisher='mc' cannot see through reentrant checkpoints: use "
-                                   "checkpoint(..., use_reentrant=False), or fisher='empirical'")
             self._outer[task] = self._outer.get(recomputed_in, recomputed_in)
         return self._outer.get(task, task)
 

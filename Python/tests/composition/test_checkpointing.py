@@ -88,3 +88,12 @@ def test_inputs_are_offloaded_with_the_rest():
             loss = functional.cross_entropy(model(x), labels)
         loss.backward()
     assert_same(train(Network(), backward), train(Network()), rtol=1e-12, atol=1e-14)
+
+
+def test_monte_carlo_sees_through_one_kind_only():
+    options = {"fisher": "mc", "steps": 2}
+    _, optimizer = train(Checkpointed({"body", "head"}, use_reentrant=False), **options)
+    assert optimizer.stats["steps"] == 2
+    # torch's own sentence.
+    with pytest.raises(RuntimeError, match="set use_reentrant=False"):
+        train(Checkpointed({"body", "head"}, use_reentrant=True), **options)

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as functional
 from same import Network, assert_same, curvature, moved, train
 
+import fop
+
 SCALE = 2.0**12
 
 
@@ -39,7 +41,6 @@ class Scaled:
 
 
 def train_scaled(model, clip=None, scale=SCALE, autocast=None, scheduler=False, **options):
-    import fop
     scaler, backward = scaled_loop(clip, scale, autocast)
     settings = {"lr": 0.1, "factor_interval": 2, "inverse_interval": 2, "damping": 0.05} | options
     optimizer = fop.FOP(model, **settings)
@@ -99,7 +100,6 @@ def test_bfloat16_without_a_scaler(dtype):
 
 
 def test_an_overflow_skips_the_step_and_lowers_the_scale():
-    import fop
     model = Network(torch.float32)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
     optimizer = fop.FOP(model, lr=0.1)

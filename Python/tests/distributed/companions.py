@@ -24,7 +24,7 @@ def together(size, function, **options):
     """
     context = multiprocessing.get_context("forkserver")
     # Imported once, by the server that the processes are forked from.
-    context.set_forkserver_preload(["torch", "torch.distributed", "torch.nn.parallel"])
+    context.set_forkserver_preload(["torch", "torch.distributed", "torch.nn.parallel", "torch._dynamo", "fop"])
     answers = context.Queue()
     with tempfile.TemporaryDirectory() as folder:
         processes = [context.Process(target=_run, args=(rank, size, function, options, Path(folder) / "store", answers))
