@@ -63,7 +63,7 @@ final class StepCostTests: XCTestCase {
         let sgd = try perBlock { try SGD($0, learningRate: 0.01, momentum: 0.9) }
         let kfac = try perBlock { try self.fop($0, beta: .zero) }
         let full = try perBlock { try self.fop($0) }
-        XCTAssertLessThanOrEqual(kfac - sgd, 62, "K-FAC")
+        XCTAssertLessThanOrEqual(kfac - sgd, 36, "K-FAC")
         XCTAssertLessThanOrEqual(full - sgd, 108, "FOP")
     }
 
