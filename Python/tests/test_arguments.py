@@ -22,11 +22,20 @@ import fop
     ({"fallback_lr": -1.0}, "fallback_lr is -1.0"),
     ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),
     ({"max_vocabulary": "x"}, "max_vocabulary is x"),
+    ({"lr": "0.1"}, "lr is '0.1'"), ({"lr": True}, "lr is True"), ({"damping": True}, "damping is True: use a number"),
+    ({"process_group": "world"}, "process_group is 'world': use 'auto'"), ({"params": [{"lr": 0.1}]}, "without 'params'"),
 ], ids=str)
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError) as caught:
         fop.FOP(small_model(), **{"lr": 0.1, **options})
     assert message in str(caught.value)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    numpy = pytest.importorskip("numpy")
+    optimizer = fop.FOP(small_model(), lr=numpy.float32(0.5), damping=numpy.float64(0.1), beta=torch.tensor(0.5),
+                        factor_interval=numpy.int64(3))
+    assert optimizer.param_groups[0]["lr"] == 0.5
 
 
 def test_parameters_that_cannot_be_trained_are_named():

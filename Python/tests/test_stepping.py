@@ -72,7 +72,7 @@ def test_gradients_zeroed_before_the_step_take_no_step():
 
 
 def test_passes_that_train_nothing_are_not_gathered():
-    """Evaluation, gradients with respect to inputs, a second optimizer's loss."""
+    """Evaluation, gradients that are returned, those of each example by torch.func."""
     model, twin = small_model(), small_model()
     optimizer, other = fop.FOP(model, lr=0.1), fop.FOP(twin, lr=0.1)
     for step in range(2):
@@ -81,6 +81,14 @@ def test_passes_that_train_nothing_are_not_gathered():
         x = data(seed=9)[0].requires_grad_()
         torch.autograd.grad(model(x).square().sum(), x)
         model(x).sum()
+        torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
+        weights = {name: value.detach() for name, value in model.named_parameters()}
+
+        def example_loss(weights, example):
+            return torch.func.functional_call(model, weights, (example,)).square().sum()
+
+        torch.func.vmap(torch.func.grad(example_loss), (None, 0))(weights, x.detach())
+        torch.func.jacrev(model)(x.detach())
         for one, stepping in ((model, optimizer), (twin, other)):
             backward(one, step)
             stepping.step()

@@ -1,6 +1,8 @@
 """The options of the optimizer: what is legal, and the engine's notation for them. The engine checks its own."""
 
+import contextlib
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -11,8 +13,13 @@ def interval_text(name: str, interval: Interval) -> str:
     """The engine's notation of an interval."""
     if callable(interval):
         return "function"
-    if interval == "auto" or (isinstance(interval, int) and not isinstance(interval, bool)):
-        return str(interval)
+    if isinstance(interval, str) and interval == "auto":
+        return interval
+    try:
+        if not isinstance(interval, bool):
+            return str(operator.index(interval))
+    except TypeError:
+        pass
     raise ValueError(f"{name} is {interval!r}: use 'auto', a whole number of 1 or more, or a function of the step")
 
 
@@ -26,8 +33,10 @@ def number_text(name: str, value: Any, *words: str) -> str:
     if isinstance(value, str):
         if value in words:
             return value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        return repr(float(value))
+    elif not isinstance(value, bool):
+        # Numbers of numpy and tensors of one number too.
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            return repr(float(value))
     legal = " or ".join(["a number", *map(repr, words)])
     raise ValueError(f"{name} is {value!r}: use {legal}")
 
@@ -35,7 +44,7 @@ def number_text(name: str, value: Any, *words: str) -> str:
 def check_number(name: str, value: Any, *, below: float = math.inf) -> None:
     """Raises unless the value is a finite number of 0 or more, and below the bound."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, (str, bool)) else float(value)
     except (TypeError, ValueError, RuntimeError):
         number = math.nan
     if not (0 <= number < below and math.isfinite(number)):

@@ -16,6 +16,7 @@ from .fisher import drawn_gradient, find_logits
 from .layers import Layer
 from .normalization import Statistics, known_statistics
 from .saving import SavedTensor, save
+from .state import place_curvature
 
 
 class Capture:
@@ -41,6 +42,10 @@ class Capture:
         self.ever_recorded: set[int] = set()
         self.unexplained: set[int] = set()
         """Layers whose gradients are not what passes through them says: they are observed no more."""
+        self.idle: set[int] = set()
+        """Layers that were called on no examples, once at least."""
+        self._homes: dict[int, tuple[torch.device, torch.dtype]] = {}
+        """Where each layer was, and in which type, when it was called last."""
         self._distribution: str | None = None
         self._reduction = "mean"
         self._edges: list[Any] = []
@@ -72,7 +77,15 @@ class Capture:
         layer = self.layers[index]
         if index in self.unexplained or not layer.trains or not layer.accepts(layer_input):
             return
+        if getattr(module, "_is_replica", False):
+            raise RuntimeError("fop: nn.DataParallel splits batches over copies of the model, which cannot be observed: "
+                               "use DistributedDataParallel")
+        if layer_input.numel() == 0:
+            # An empty batch, or an expert that no token was sent to.
+            self.idle.add(index)
+            return
         self._find_processes()
+        self._follow(index, layer)
         accumulator = _accumulator(layer.parameters[0])
         produced = _produced(output)
         if self._distribution is not None:
@@ -81,6 +94,14 @@ class Capture:
         statistics = known_statistics(module, output)
         produced.register_hook(
             OutputHook(weakref.ref(self), index, save(layer_input), output.shape, accumulator, statistics))
+
+    def _follow(self, index: int, layer: Layer) -> None:
+        """A model that was moved, or changed its type, takes its curvature along."""
+        home = layer.parameters[0].device, layer.parameters[0].dtype
+        if self._homes.setdefault(index, home) != home:
+            self.discard()
+            self.engine.load(place_curvature(self.engine.state(), self.layers))
+            self._homes.clear()
 
     def record(self, index: int, saved: SavedTensor, output_gradient: Tensor, accumulator: Any,
                statistics: Statistics | None, recomputed_in: int) -> None:
@@ -93,9 +114,8 @@ class Capture:
                 with without_autocast(gradient.device):
                     self.engine.record(index, layer_input, gradient, *(statistics or ()))
             return
-        # A pass that leaves no weight gradient behind (torch.autograd.grad with respect to something else) is not
-        # one of the training loop's.
-        if not torch._C._will_engine_execute_node(accumulator):
+        # A pass that leaves no weight gradient behind (torch.autograd.grad) is not one of the training loop's.
+        if not _will_accumulate(accumulator):
             return
         task = self._outermost(torch._C._current_graph_task_id(), recomputed_in)
         if task != self._task:
@@ -218,6 +238,15 @@ def _remove(handles: list[Any]) -> None:
     handles.clear()
 
 
+def _will_accumulate(accumulator: Any) -> bool:
+    """Whether the backward pass under way adds to the parameter's gradient."""
+    try:
+        return torch._C._will_engine_execute_node(accumulator)
+    except RuntimeError:
+        # torch.autograd.grad with respect to the parameter returns what would have been added.
+        return False
+
+
 def _accumulator(parameter: nn.Parameter) -> Any:
     """The node of the graph that adds to the parameter's gradient. Asked for each time: it changes with `.to()`."""
     return parameter.view_as(parameter).grad_fn.next_functions[0][0]
@@ -252,6 +281,11 @@ def look(reference: "weakref.ref[Capture]", index: int | None, module: nn.Module
     capture.observe(index, module, layer_input, output)
 
 
+def _is_transformed() -> bool:
+    """While a model is exported or traced, or within torch.func.grad or vmap, no `.grad` comes of what passes."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+
+
 class ForwardHook:
     """Copies and saved models get a hook that does nothing, and needs no fop to be loaded."""
 
@@ -262,7 +296,7 @@ class ForwardHook:
         self._look = look
 
     def __call__(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not _is_transformed():
             self._look(self._capture, self._index, module, arguments, keywords, output)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -304,6 +338,9 @@ class ParameterHook:
     """Sees a parameter's gradient of each backward pass."""
 
     __slots__ = ("_capture", "_index", "_place")
+
+    __torch_unserializable__ = True
+    """Parameters go to other processes without it, which torch need not warn of."""
 
     def __init__(self, capture: "weakref.ref[Capture]", index: int, place: int):
         self._capture = capture

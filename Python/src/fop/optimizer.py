@@ -104,6 +104,8 @@ class FOP(torch.optim.Optimizer):
         check_number("momentum", momentum, below=1)
         check_number("weight_decay", weight_decay)
         check_choice("fallback", fallback, "sgd", "adamw")
+        if isinstance(process_group, str):
+            check_choice("process_group", process_group, "auto")
         check_choice("fisher_distribution", fisher_distribution, "categorical", "gaussian")
         engine = Engine({
             "damping": number_text("damping", damping),
@@ -137,6 +139,9 @@ class FOP(torch.optim.Optimizer):
         self._layers = [layer for _, layer in found]
         self._capture = Capture(
             [module for module, _ in found], self._layers, engine, self._intervals_now, self._find_processes)
+        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            warnings.warn("fop: scripted modules cannot be observed, so the fallback updates their parameters: make the "
+                          "optimizer of the model before torch.jit.script or torch.jit.trace", stacklevel=2)
         if fisher == "mc":
             self._capture.draw_from(model, fisher_distribution, loss_reduction)
 
@@ -222,6 +227,7 @@ class FOP(torch.optim.Optimizer):
         groups = {parameter: group for group in self.param_groups for parameter in group["params"]}
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
         self._check_processes()
+        self._warn_of_strangers(groups)
         if not gradients:
             self._capture.discard()
             return
@@ -285,9 +291,23 @@ class FOP(torch.optim.Optimizer):
         skipped = (~finite).long()
         self._skipped = skipped if self._skipped is None else self._skipped + skipped.to(self._skipped.device)
 
+    def _warn_of_strangers(self, groups: dict[nn.Parameter, dict[str, Any]]) -> None:
+        """Parameters that came into the model after this optimizer was made, as with torch.optim."""
+        model = self._model()
+        if model is None or all(parameter in groups or parameter.grad is None for parameter in model.parameters()):
+            return
+        names = [name for name, parameter in model.named_parameters()
+                 if parameter not in groups and parameter.grad is not None and name not in self._warned]
+        self._warned.update(names)
+        if names:
+            warnings.warn(
+                f"fop: {', '.join(names)} came into the model after the optimizer was made, which does not update them: "
+                "make it anew, or use add_param_group", stacklevel=_THE_LOOP)
+
     def _warn_of_silent_layers(self, gradients: dict[nn.Parameter, Tensor], covered: set[nn.Parameter]) -> None:
         silent = [layer.name for index, layer in enumerate(self._layers)
-                  if index not in self._capture.ever_recorded and layer.name not in self._warned
+                  if index not in self._capture.ever_recorded and index not in self._capture.idle
+                  and layer.name not in self._warned
                   and all(parameter in gradients and parameter not in covered for parameter in layer.parameters)]
         unexplained = [self._layers[index].name for index in sorted(self._capture.unexplained)
                        if self._layers[index].name in silent]
@@ -295,14 +315,14 @@ class FOP(torch.optim.Optimizer):
         self._warned.update(silent, unexplained)
         if silent:
             warnings.warn(
-                f"fop: nothing was seen passing through {', '.join(silent)}, whose parameters have gradients: they are "
+                f"fop: nothing was seen passing through {_listed(silent)}, whose parameters have gradients: they are "
                 "updated by the fallback (their modules are not called themselves, or in a way that hooks cannot see)",
-                stacklevel=4)
+                stacklevel=_THE_LOOP)
         if unexplained:
             warnings.warn(
-                f"fop: the gradients of {', '.join(unexplained)} are not what passes through these layers says: they "
+                f"fop: the gradients of {_listed(unexplained)} are not what passes through these layers says: they "
                 "are updated by the fallback (their weights are used elsewhere too, or a hook changes their gradients)",
-                stacklevel=4)
+                stacklevel=_THE_LOOP)
 
     # Saving.
 
@@ -393,6 +413,14 @@ class KFAC(FOP):
         super().__init__(model, lr, momentum, weight_decay, beta="zero", eta="off", **options)
 
 
+_THE_LOOP = 6
+"""Warnings while stepping point at the loop: below `_warn_...`, `_take_step`, `step` and two wrappers of torch's."""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(name or "the model itself" for name in names)
+
+
 def _check_parameters(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if isinstance(parameter, nn.parameter.UninitializedParameter):
@@ -415,6 +443,8 @@ def _groups(model: nn.Module, params: Iterable[Any] | None) -> list[dict[str, An
     given = list(params) if params is not None else []
     if given and not isinstance(given[0], dict):
         given = [{"params": given}]
+    if not all(isinstance(group, dict) and "params" in group for group in given):
+        raise ValueError("params has groups without 'params': use parameters, or dictionaries with 'params' in each")
     given = [{**group, "params": _as_list(group["params"])} for group in given]
     taken = {parameter for group in given for parameter in group["params"]}
     rest = [parameter for parameter in model.parameters() if parameter not in taken]

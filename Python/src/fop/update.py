@@ -61,8 +61,12 @@ def _adamw(bucket: list[Update], state: dict[nn.Parameter, dict[str, Any]], grou
 
 def _buffer(state: dict[nn.Parameter, dict[str, Any]], parameter: nn.Parameter, name: str) -> Tensor:
     own = state[parameter]
-    if name not in own:
+    buffer = own.get(name)
+    if buffer is None:
         own[name] = new_buffer(parameter, name)
+    elif buffer.device != parameter.device or (buffer.dtype != parameter.dtype and name != "step"):
+        # The model was moved, or changed its type.
+        own[name] = new_buffer(parameter, name).copy_(buffer)
     return own[name]
 
 
