@@ -148,3 +148,19 @@ def test_a_forward_pass_without_backward_leaves_no_trace():
         results.append(parameters(model))
     for one, other in zip(*results):
         assert torch.equal(one, other)
+
+
+def test_predictions_that_are_not_finite_leave_the_step_out():
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1, fisher="mc", **PLAIN)
+    before = parameters(model)
+    x, labels = data()
+    x[3, 0] = float("inf")
+    functional.cross_entropy(model(x), labels).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    assert all(torch.equal(one, other) for one, other in zip(before, parameters(model)))
+    functional.cross_entropy(model(data()[0]), labels).backward()
+    optimizer.step()
+    assert optimizer.stats["steps"] == 1 and optimizer.stats["skipped_steps"] == 1
+    assert not torch.equal(before[0], model[0].weight)

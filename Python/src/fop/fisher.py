@@ -33,6 +33,9 @@ def drawn_gradient(logits: Tensor, distribution: str, reduction: str) -> Tensor:
         gradient = torch.randn_like(values) * (2.0 / features) ** 0.5
     else:
         probabilities = values.softmax(-1)
-        labels = torch.multinomial(probabilities.reshape(-1, features), 1).reshape(values.shape[:-1])
+        # Nothing can be drawn from predictions that are not finite, and trying ends a CUDA process. Their gradients stay
+        # what they are, so that the step is left out.
+        drawable = probabilities.nan_to_num(nan=1.0).reshape(-1, features)
+        labels = torch.multinomial(drawable, 1).reshape(values.shape[:-1])
         gradient = probabilities - torch.nn.functional.one_hot(labels, features)
     return (gradient / predictions).to(logits.dtype)
