@@ -17,6 +17,7 @@ from .coverage import Coverage, Row
 from .distributed import Choice, ProcessGroup, check_whole, group_of_wrapper, identity, several_processes
 from .engine import Engine
 from .layers import find_layers
+from .memory import keep_freed_memory
 from .names import clean_name
 from .update import Update, apply
 
@@ -130,6 +131,8 @@ class FOP(torch.optim.Optimizer):
             "fallback_scale": _fallback_scale(fallback_lr, lr),
         }
         super().__init__(_groups(model, params), dict(self._defaults))
+        if any(parameter.device.type == "cpu" for parameter in self._names):
+            keep_freed_memory()
 
         self._process_group: Choice = process_group
         self._has_joined = False
