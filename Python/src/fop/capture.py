@@ -80,11 +80,11 @@ class Capture:
         if getattr(module, "_is_replica", False):
             raise RuntimeError("fop: nn.DataParallel splits batches over copies of the model, which cannot be observed: "
                                "use DistributedDataParallel")
+        self._find_processes()
         if layer_input.numel() == 0:
             # An empty batch, or an expert that no token was sent to.
             self.idle.add(index)
             return
-        self._find_processes()
         self._follow(index, layer)
         accumulator = _accumulator(layer.parameters[0])
         produced = _produced(output)
