@@ -36,7 +36,7 @@ def draw(report, path):
         axes.set_title(f"batch {batch:,}, {epochs} epoch{'' if epochs == 1 else 's'}")
         axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axes.set_xlabel("learning rate")
-    panels[0][0].set_yticks(range(len(dampings)), [f"{damping:g}" for damping in dampings])
+    panels[0][0].set_yticks(range(len(dampings)), [f"{damping}" if damping == "auto" else f"{damping:g}" for damping in dampings])
     panels[0][0].set_ylabel("damping")
     figure.suptitle(f"{report['optimizer']}, {report['model']} on {report['dataset']}: test accuracy, %")
     figure.tight_layout()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How touchy damping and learning rate are: trains a perceptron with FOP over a grid of both at several batch sizes.
+"""How touchy damping and learning rate are: trains a perceptron with FOP over a grid of both at several batch sizes, the
+default damping among them.
 
 Every run is written to one JSON file, those that diverged included. `make sensitivity` calls this, then plot_sensitivity.py.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from compare import processor, system_info, train
 
-DAMPINGS = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+DAMPINGS = ["auto", 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 LEARNING_RATES = [0.03, 0.1, 0.3, 1.0]
 # Epochs by batch size: large batches need more epochs, though fewer steps, to get anywhere.
 BATCHES = {256: 1, 4096: 4, 60000: 20}
@@ -48,7 +49,7 @@ def main():
         for damping in DAMPINGS:
             for rate in LEARNING_RATES:
                 more = ["--damping", str(damping), "--threads", str(arguments.threads)]
-                name = f"{arguments.optimizer}-{batch}-{damping:g}-{rate:g}"
+                name = f"{arguments.optimizer}-{batch}-{damping}-{rate:g}"
                 run = train(arguments, arguments.optimizer, rate, 0, more, name)
                 report["runs"].append({"batch_size": batch, "damping": damping, **run})
                 output.write_text(json.dumps(report, indent=1) + "\n")

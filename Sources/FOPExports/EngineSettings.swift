@@ -38,8 +38,10 @@ struct EngineSettings {
         func wrong(_ legal: String) -> String { "\(name) is \(value): use \(legal)" }
         switch name {
         case "damping":
-            guard let number = Double(value) else { return wrong("a finite number of 0 or more") }
-            configuration.damping = number
+            guard value == "auto" || Double(value) != nil else {
+                return wrong("'auto' or a finite number of 0 or more")
+            }
+            configuration.damping = Double(value)
         case "ema_decay":
             guard let number = Double(value) else { return wrong("a number from 0 to below 1") }
             configuration.emaDecay = number

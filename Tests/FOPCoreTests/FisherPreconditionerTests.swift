@@ -199,7 +199,7 @@ final class FisherPreconditionerTests: SmallTensorTestCase {
             let factors = block.statistics([examples[0], examples[2], examples[4]])
             let step = ReferenceStep(
                 meanGradient(first), meanGradient(second), fisher: block.fisher(factors),
-                damped: block.damped(factors, pair.preconditioner.configuration.damping))
+                damped: block.damped(factors, pair.preconditioner.currentDamping))
             assertReference(pair.preconditioner.blocks[0].pack(directions[0]!), step.direction, layer.name)
         }
     }
@@ -223,8 +223,8 @@ final class FisherPreconditionerTests: SmallTensorTestCase {
             }
             return preconditioner.blocks[0].state["input_factor"]!.cloned()
         }
-        // 25,600 / 4,000 examples: every 6 steps.
-        let first = inputFactor(afterSteps: 1)
+        // At steps 0, 1, 2, 4, 8, then with 25,600 / 4,000 examples every 6 steps.
+        let first = inputFactor(afterSteps: 9)
         assertIdentical(inputFactor(afterSteps: 5), first, "factors before they are due")
         XCTAssertFalse(inputFactor(afterSteps: 1).isEqual(to: first), "factors were due")
     }

@@ -129,7 +129,7 @@ final class SubBatchTests: SmallTensorTestCase {
             let step = ReferenceManyStep(
                 expected.map { parts in meanGradient(parts.flatMap { examples[$0] }) },
                 fisher: layer.reference(.expand).fisher(factors),
-                damped: layer.reference(.expand).damped(factors, pair.preconditioner.configuration.damping))
+                damped: layer.reference(.expand).damped(factors, pair.preconditioner.currentDamping))
             assertReference(block.pack(directions[0]!), step.direction, below: 1e-9, "\(split), \(sizes)")
         }
     }

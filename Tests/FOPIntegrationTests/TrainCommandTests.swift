@@ -118,7 +118,7 @@ final class TrainCommandTests: CommandTestCase {
         let starts = lines.indices.filter { lines[$0].hasPrefix("what step ") }
         XCTAssertEqual(starts.count, 2, result.output)
         for (start, step) in zip(starts, [4, 8]) {
-            assertContains(lines[start], "what step \(step) found: damping 0.01, trust region times ")
+            assertContains(lines[start], "what step \(step) found: damping 0.1, trust region times ")
             let table = lines[start + 1..<start + 9]
             XCTAssertEqual(Set(table.map(\.count)).count, 1, table.joined(separator: "\n"))
             XCTAssertTrue(lines[start + 1].hasPrefix("  layer "))

@@ -4,7 +4,7 @@ import TestSupport
 import Torch
 import XCTest
 
-/// Damping and intervals that change during a run.
+/// Damping and intervals that go by the batch size or change during a run.
 final class DampingTests: SmallModelTestCase {
     func testTheRule() {
         var rule = AdaptiveDamping()
@@ -39,7 +39,7 @@ final class DampingTests: SmallModelTestCase {
                 $0.curvature.emaDecay = 0
                 $0.curvature.dampingPolicy = .adaptive(rule)
             })
-        let before = optimizer.damping
+        let before = automaticDamping(batchSize: 8)
         for step in 1...3 {
             let output = model(inputs)
             try optimizer.backward(meanSquaredError(output, targets), predictions: .gaussian(mean: output))
@@ -53,7 +53,7 @@ final class DampingTests: SmallModelTestCase {
         let model = SmallModel()
         let optimizer = try FOP(
             model, learningRate: 300, options: options { $0.curvature.dampingPolicy = .adaptive() })
-        let before = optimizer.damping
+        let before = automaticDamping(batchSize: SmallModel.batchSize)
         var evaluations = 0
         for step in 0..<6 {
             let loss = { model.loss(seed: 1) }
@@ -95,7 +95,7 @@ final class DampingTests: SmallModelTestCase {
         let two = try FOP(other, learningRate: 300, options: options)
         try two.load(one.state)
         XCTAssertEqual(two.damping, one.damping)
-        XCTAssertNotEqual(two.damping, options.curvature.damping)
+        XCTAssertGreaterThan(two.damping, automaticDamping(batchSize: SmallModel.batchSize))
     }
 
     /// A schedule gives the run that the same numbers give when they are set by hand.
@@ -108,7 +108,7 @@ final class DampingTests: SmallModelTestCase {
         let model = SmallModel()
         let optimizer = try FOP(model, learningRate: 0.1, options: options { $0.weightDecay = 0.01 })
         for step in 0..<3 {
-            optimizer.damping = 1e-2 * pow(0.5, Double(step))
+            optimizer.damping = automaticDamping(batchSize: SmallModel.batchSize) * pow(0.5, Double(step))
             try optimizer.backward(model.loss(seed: UInt64(step)))
             try optimizer.step()
         }
@@ -130,5 +130,71 @@ final class DampingTests: SmallModelTestCase {
         }
         XCTAssertEqual(inversions, [1, 2, 3, 3, 3, 4, 4, 4])
         XCTAssertEqual(Interval.function { _ in 0 }.steps(batchSize: 1, step: 1), 1)
+    }
+
+    /// At first after steps of twice the number, then about every 25,600 examples, 5 steps at least.
+    func testAutomaticIntervals() throws {
+        func updates(batchSize: Int, steps: Int) -> [Int] {
+            var due = [0]
+            for step in 1..<steps where step - due.last! >= Interval.automatic.steps(batchSize: batchSize, step: step) {
+                due.append(step)
+            }
+            return due
+        }
+        XCTAssertEqual(updates(batchSize: 60_000, steps: 25), [0, 1, 2, 4, 8, 13, 18, 23])
+        XCTAssertEqual(updates(batchSize: 2048, steps: 60), [0, 1, 2, 4, 8, 16, 29, 42, 55])
+        XCTAssertEqual(updates(batchSize: 1, steps: 200), [0, 1, 2, 4, 8, 16, 32, 64, 128])
+        let model = SmallModel()
+        let optimizer = try FOP(model, learningRate: 0.1)
+        var inversions: [Int] = []
+        for step in 0..<9 {
+            try optimizer.backward(model.loss(seed: UInt64(step)))
+            try optimizer.step()
+            inversions.append(optimizer.inverseOutcomes.values.reduce(0, +) / 4)
+        }
+        XCTAssertEqual(inversions, [1, 2, 3, 3, 4, 4, 4, 4, 5])
+    }
+
+    func testAutomaticDamping() throws {
+        for (batchSize, damping) in [(1, 0.1), (400, 0.1), (4000, 0.01), (40_000, 0.001), (1_000_000, 0.001)] {
+            XCTAssertEqual(automaticDamping(batchSize: batchSize), damping, accuracy: 1e-12)
+        }
+        let model = Linear(3, 2)
+        let optimizer = try FOP(model, learningRate: 1e-3)
+        func step(_ batchSize: Int) throws {
+            try optimizer.backward(meanSquaredError(model(randomTensor([batchSize, 3], seed: 1)), Tensor.zeros([batchSize, 2])))
+            try optimizer.step()
+        }
+        for batchSize in [1000, 2000] {
+            try step(batchSize)
+            XCTAssertEqual(optimizer.damping, 40 / Double(batchSize), accuracy: 1e-12)
+        }
+        // The batch that is left at the end of an epoch.
+        try optimizer.backward(meanSquaredError(model(randomTensor([7, 3], seed: 1)), Tensor.zeros([7, 2])))
+        XCTAssertEqual(optimizer.damping, 0.02, accuracy: 1e-12)
+        try optimizer.step()
+        XCTAssertEqual(try XCTUnwrap(optimizer.diagnostics).damping, 0.02, accuracy: 1e-12)
+        // It is the one that the same number gives.
+        try step(2000)
+        let explicit = try FOP(model, learningRate: 1e-3, damping: 0.02)
+        try explicit.load(optimizer.state)
+        XCTAssertEqual(explicit.damping, 0.02, accuracy: 1e-12)
+    }
+
+    /// What was asked for decides, not what the rule gives.
+    func testTheDampingThatWasSetStays() throws {
+        func weights(_ damping: Double?) throws -> [Tensor] {
+            let model = SmallModel()
+            let optimizer = try FOP(
+                model, learningRate: 0.1, options: options { $0.curvature.damping = damping })
+            for step in 0..<3 {
+                try optimizer.backward(model.loss(seed: UInt64(step)))
+                try optimizer.step()
+            }
+            return model.values
+        }
+        let automatic = try weights(nil)
+        assertIdentical(automatic, try weights(automaticDamping(batchSize: SmallModel.batchSize)))
+        XCTAssertFalse(zip(automatic, try weights(0.01)).allSatisfy { $0.elementsEqual($1).all().item(as: Bool.self) })
     }
 }

@@ -159,6 +159,7 @@ final class FOPGroupTests: SmallModelTestCase {
 
 /// A linear layer, a scale without a block, a linear layer, in float64.
 final class SmallModel: Module, Layer {
+    static let batchSize = 6
     let first: Linear
     let scale = Parameter(Tensor.full([5], 0.5, dtype: .float64))
     let last: Linear
@@ -173,7 +174,7 @@ final class SmallModel: Module, Layer {
     func callAsFunction(_ input: Tensor) -> Tensor { last((first(input) * scale.value).tanh()) }
 
     func loss(seed: UInt64) -> Tensor {
-        let batch = LabelledBatch(6, [4], classes: 3, seed: seed, dtype: .float64)
+        let batch = LabelledBatch(Self.batchSize, [4], classes: 3, seed: seed, dtype: .float64)
         return crossEntropy(self(batch.inputs), batch.labels)
     }
 

@@ -78,7 +78,7 @@ final class OptimizerSettingsTests: XCTestCase {
         XCTAssertEqual([Double(rule.interval), rule.decay, rule.minimum, rule.maximum], [3, 0.5, 0.1, 10])
         // From the first to the last of the run's 11 steps, by equal factors.
         for (end, factors) in [(nil, [1, 0.1.squareRoot(), 0.1, 0.1]), (0.04, [1, 2, 4, 4])] {
-            let scheduled = try options { ($0.dampingPolicy, $0.finalDamping) = (.scheduled, end) }
+            let scheduled = try options { ($0.dampingPolicy, $0.damping, $0.finalDamping) = (.scheduled, 0.01, end) }
             guard case .scheduled(let factor) = scheduled.curvature.dampingPolicy else { return XCTFail("\(scheduled)") }
             for (step, expected) in zip([0, 5, 10, 99], factors) {
                 XCTAssertEqual(factor(step), expected, accuracy: 1e-12, "step \(step)")

@@ -229,7 +229,7 @@ final class TrainingRequestTests: XCTestCase {
         assertThrows(.usage, "c.safetensors", "--batch-size is 32, the checkpoint's is 16", "--model is mlp") {
             try settings(over: saved, ["--batch-size": "32", "--model": "mlp"])
         }
-        assertThrows(.usage, "--damping is 0.5, the checkpoint's is 0.01") { try settings(over: saved, ["--damping": "0.5"]) }
+        assertThrows(.usage, "--damping is 0.5, the checkpoint's is auto") { try settings(over: saved, ["--damping": "0.5"]) }
         assertThrows(.usage, "--decay-epochs is 3, the checkpoint's is not set") {
             try settings(over: saved, ["--schedule": "step", "--decay-epochs": "3"])
         }

@@ -41,11 +41,11 @@ class FOP(torch.optim.Optimizer):
         lr: the step size, 0 or more, read from ``param_groups`` at each step.
         momentum: heavy-ball momentum on the preconditioned direction; 0 to below 1.
         weight_decay: decoupled: W <- W - lr (m + weight_decay W).
-        damping: lambda, added to the Fisher blocks.
+        damping: lambda, added to the Fisher blocks; "auto" is 40 over the batch size, from 0.001 to 0.1.
         kl_clip: the trust region kappa; None for none.
         ema_decay: the share that the factors' moving average keeps at an update; 0 to below 1.
         factor_interval: steps between updates of the factors: a number, a function of the step, or "auto" (about every
-            25,600 examples, 5 steps at least).
+            25,600 examples, 5 steps at least, and at steps 0, 1, 2, 4, 8 and so on before that).
         inverse_interval: the same for their inverses.
         fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward
             pass when factors are updated; the model returns logits, or something with ``.logits``).
@@ -78,7 +78,7 @@ class FOP(torch.optim.Optimizer):
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         *,
-        damping: float = 1e-2,
+        damping: float | Literal["auto"] = "auto",
         kl_clip: float | None = 1e-2,
         ema_decay: float = 0.9,
         factor_interval: Interval = "auto",
@@ -109,7 +109,7 @@ class FOP(torch.optim.Optimizer):
             check_choice("process_group", process_group, "auto")
         check_choice("fisher_distribution", fisher_distribution, "categorical", "gaussian")
         engine = Engine({
-            "damping": number_text("damping", damping),
+            "damping": number_text("damping", damping, "auto"),
             "kl_clip": None if kl_clip is None else number_text("kl_clip", kl_clip),
             "ema_decay": number_text("ema_decay", ema_decay),
             "factor_interval": interval_text("factor_interval", factor_interval),

@@ -1,8 +1,7 @@
 import FOPCore
 import Torch
 
-/// Everything that can be set about ``FOP``. The defaults are for batches of some thousand examples; the
-/// best damping falls as the batch grows, see Documentation/options/damping.md.
+/// Everything that can be set about ``FOP``. Damping and intervals go by the batch size by default.
 public struct FOPOptions: Equatable, Sendable {
     /// How curvature is estimated and the step formed from it.
     public var curvature = CurvatureConfiguration()

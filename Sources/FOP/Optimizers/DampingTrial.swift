@@ -29,7 +29,7 @@ struct DampingTrial {
         let terms = [preconditioner.predictedChange(changes), fallback.predictedChange(change)].compactMap { $0 }
         let predicted = terms.reduce(0) { $0 + $1.item(as: Double.self) }
         let actual = after.item(as: Double.self) - before.item(as: Double.self)
-        return rule.next(preconditioner.damping, actual: actual, predicted: predicted)
+        return rule.next(preconditioner.currentDamping, actual: actual, predicted: predicted)
     }
 
     private func change(_ parameter: Parameter) -> Tensor {

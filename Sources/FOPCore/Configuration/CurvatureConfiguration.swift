@@ -2,9 +2,9 @@ import TorchCore
 
 /// How curvature is estimated and inverted, and how the step is formed from it.
 public struct CurvatureConfiguration: Equatable, Sendable {
-    /// Added to the Fisher block, split over its factors; above 0. Relative to nothing: it scales with the square of
-    /// the loss.
-    public var damping = 1e-2
+    /// Added to the Fisher block, split over its factors; 0 or more. Relative to nothing: it scales with the square of
+    /// the loss. Nil, the default, goes by the batch size: ``automaticDamping(batchSize:)``.
+    public var damping: Double?
     /// Whether and how the damping changes during a run.
     public var dampingPolicy = DampingPolicy.fixed
     /// Whose labels the curvature is made of.
@@ -50,7 +50,9 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     public var problems: [String] {
         var problems: [String] = []
         func require(_ condition: Bool, _ problem: String) { if !condition { problems.append(problem) } }
-        require(damping >= 0 && damping.isFinite, "damping is \(damping): use a finite number of 0 or more")
+        if let damping {
+            require(damping >= 0 && damping.isFinite, "damping is \(damping): use a finite number of 0 or more")
+        }
         require(emaDecay >= 0 && emaDecay < 1, "emaDecay is \(emaDecay): use a number from 0 to below 1")
         for (name, interval) in [("factorInterval", factorInterval), ("inverseInterval", inverseInterval)] {
             if case .every(let steps) = interval {

@@ -13,6 +13,12 @@ public enum DampingPolicy: Equatable, Sendable {
     }
 }
 
+/// The damping for a batch size where none was set: 40 over the batch size, from 0.001 to 0.1. The mean gradient's noise
+/// falls as one over the batch size, and M^-1 amplifies it by up to one over the damping. Before there is a batch: 0.01.
+public func automaticDamping(batchSize: Int) -> Double {
+    batchSize > 0 ? min(max(40 / Double(batchSize), 1e-3), 0.1) : 1e-2
+}
+
 /// Levenberg-Marquardt's rule (Martens & Grosse 2015, section 6.5): every `interval` steps the loss is computed again
 /// after the step, on the same batch. Where it changed by more than 3/4 of what the quadratic model
 /// `<g, delta> + 1/2 <delta, F delta>` predicts, the damping is multiplied by `decay^interval`; where by less than 1/4,

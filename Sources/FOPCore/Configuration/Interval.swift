@@ -3,7 +3,8 @@ public enum Interval: Equatable, Sendable {
     /// Every so many steps; 1 is every step.
     case every(Int)
     /// The paper's rule: the larger the batch, the more often, down to every 5 steps. Here: about every 25,600
-    /// examples.
+    /// examples. At the start of a run, when curvature changes fast, more often: at steps 0, 1, 2, 4, 8 and so on until
+    /// the rule asks for more.
     case automatic
     /// A number of steps that depends on the step.
     case function(StepFunction<Int>)
@@ -17,7 +18,8 @@ public enum Interval: Equatable, Sendable {
     public func steps(batchSize: Int, step: Int = 0) -> Int {
         switch self {
         case .every(let steps): steps
-        case .automatic: max(5, Int((25_600 / Double(max(batchSize, 1))).rounded()))
+        case .automatic:
+            min(max(5, Int((25_600 / Double(max(batchSize, 1))).rounded())), max(1, (step + 1) / 2))
         case .function(let function): max(1, function(step))
         }
     }

@@ -10,7 +10,7 @@ extension FisherPreconditioner {
     ///   - includingCurvature: whether moving averages and inverses are part of it. Without them the first step after loading
     ///     estimates them anew.
     public func state(names: [String], includingCurvature: Bool = true) -> [String: Tensor] {
-        var state = ["counters": counters, "damping": Tensor(damping)]
+        var state = ["counters": counters, "damping": Tensor(damping ?? -1)]
         guard includingCurvature else { return state }
         for (name, block) in zip(names, blocks) {
             for (key, tensor) in block.state { state["\(name).\(key)"] = tensor }
@@ -35,7 +35,7 @@ extension FisherPreconditioner {
             hasCurvature = hasCurvature || !own.isEmpty
             block.load(Dictionary(uniqueKeysWithValues: own))
         }
-        if let damping = state["damping"] { self.damping = damping.item(as: Double.self) }
+        if let damping = state["damping"]?.item(as: Double.self) { self.damping = damping < 0 ? nil : damping }
         let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1, 0]
         func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }
         discard()

@@ -11,8 +11,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// The blocks, in the order of their indices.
     public private(set) var blocks: [any FisherBlock]
 
-    /// lambda before any schedule.
-    public var damping: Double
+    /// lambda before any schedule; nil goes by the batch size.
+    public var damping: Double?
     /// What the loss of the records is multiplied with, for low-precision types: divided out of the gradients, and its
     /// square out of the curvature. The same for all micro-batches of a step.
     public var lossScale = 1.0
@@ -39,6 +39,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     private var gathering: Gathering
     private let totalsFollow: Bool
     var clock = UpdateClock()
+    /// The examples of the step that is being taken, of all processes; nil where it is not known.
+    private var stepBatchSize: Int?
     private var noise = GradientNoiseScale()
     private var findings: StepFindings?
     private var averages: [Tensor?] = []
@@ -150,6 +152,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         let input = combinedInput(current, othersFinite)
         let active = blocks.indices.filter { !input.gradients[$0].isEmpty }
         let isFinite = input.isFinite
+        stepBatchSize = input.examples
         defer { gathering.forget() }
         guard !active.isEmpty, !mustAbandon(isFinite) else {
             return ([[Tensor]?](repeating: nil, count: blocks.count), isFinite)
@@ -263,8 +266,14 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// lambda at this step.
     public var currentDamping: Double {
+        let damping = damping ?? automaticDamping(batchSize: dampingBatchSize)
         if case .scheduled(let factor) = configuration.dampingPolicy { return damping * factor(clock.steps) }
         return damping
+    }
+
+    /// The last batch of an epoch may be a small one: that is no reason for another damping.
+    private var dampingBatchSize: Int {
+        max(clock.lastBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
     }
 
     /// Stage 4: section 3, for all blocks with equally many sub-batches at once.

@@ -4,11 +4,13 @@ import Glibc
 
 extension CurvatureSettings {
     /// As the optimizer takes it.
-    /// - Parameter steps: how many steps the run has.
-    public func configuration(steps: Int) -> CurvatureConfiguration {
+    /// - Parameters:
+    ///   - steps: how many steps the run has.
+    ///   - batchSize: how many examples each has.
+    public func configuration(steps: Int, batchSize: Int) -> CurvatureConfiguration {
         var configuration = CurvatureConfiguration()
         configuration.damping = damping
-        configuration.dampingPolicy = policy(steps: steps)
+        configuration.dampingPolicy = policy(steps: steps, batchSize: batchSize)
         configuration.fisher =
             switch fisher {
             case .empirical: .empirical
@@ -58,11 +60,15 @@ extension CurvatureSettings {
         return configuration
     }
 
-    private func policy(steps: Int) -> DampingPolicy {
+    /// The damping that a run of a batch size starts with.
+    public func startingDamping(batchSize: Int) -> Double { damping ?? automaticDamping(batchSize: batchSize) }
+
+    private func policy(steps: Int, batchSize: Int) -> DampingPolicy {
         switch dampingPolicy {
         case .fixed: return .fixed
         case .scheduled:
-            let end = (finalDamping ?? damping / 10) / damping
+            let start = startingDamping(batchSize: batchSize)
+            let end = (finalDamping ?? start / 10) / start
             let last = Double(max(1, steps - 1))
             return .scheduled { pow(end, min(Double($0) / last, 1)) }
         case .adaptive:

@@ -58,7 +58,7 @@ extension TrainingSettings {
         options.momentum = optimizer.momentum
         options.weightDecay = optimizer.weightDecay
         options.maximumSkippedSteps = maximumSkippedSteps
-        options.curvature = settings.configuration(steps: steps)
+        options.curvature = settings.configuration(steps: steps, batchSize: batchSize)
         options.fallback = settings.fallbackOptions(isTransformer: model == "vit")
         return options
     }

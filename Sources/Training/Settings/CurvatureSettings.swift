@@ -22,8 +22,8 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
     public var maximumFactorSize: Int
     /// The most outputs or vectors of a linear layer or an embedding with a Fisher block.
     public var maximumVocabulary: Int
-    /// Added to the Fisher blocks.
-    public var damping: Double
+    /// Added to the Fisher blocks; nil for the rule that goes by the batch size.
+    public var damping: Double?
     /// How the damping changes.
     public var dampingPolicy = DampingRule.fixed
     /// `scheduled`: the damping of the last step; nil for a tenth of the first.

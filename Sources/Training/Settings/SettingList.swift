@@ -78,7 +78,7 @@ extension Setting {
 
     private static var damping: [Setting] {
         [
-            Setting("--damping", \.optimizer.curvature!.damping, .positive, for: .curvature),
+            Setting("--damping", \.optimizer.curvature!.damping, SettingFormat.positive.or("auto"), for: .curvature),
             Setting("--damping-policy", \.optimizer.curvature!.dampingPolicy, .word, for: .curvature),
             Setting(
                 "--final-damping", \.optimizer.curvature!.finalDamping, SettingFormat.positive.or("auto"),

@@ -89,7 +89,8 @@ enum RunSummary {
         ]
         if optimizer.weightDecay > 0 { parts.append("weight decay \(NumberText.short(optimizer.weightDecay))") }
         if let curvature = optimizer.curvature {
-            parts.append("damping \(NumberText.short(curvature.damping))")
+            let damping = curvature.startingDamping(batchSize: settings.batchSize)
+            parts.append("damping \(NumberText.short(damping))")
             if let clip = curvature.klClip { parts.append("KL clip \(NumberText.short(clip))") }
             if optimizer.kind == .fop { parts.append("beta \(curvature.beta.map { NumberText.short($0) } ?? "paper")") }
         }

@@ -30,7 +30,7 @@ struct CurvatureOptions: SettingOptions {
         help: help(
             """
             Steps between updates of the factors; a number or auto, which goes by the batch size: about every 25,600 \
-            images, at least 5 steps (default: auto).
+            images, at least 5 steps, and at steps 0, 1, 2, 4, 8 and so on before that (default: auto).
             """, "n"))
     var factorInterval: String?
 
@@ -91,8 +91,8 @@ struct DampingOptions: SettingOptions {
         parsing: .unconditional,
         help: help(
             """
-            What is added to the Fisher blocks (default: \(NumberText.short(CurvatureOptions.standard.damping))). \
-            Larger is safer and nearer to plain gradient descent.
+            What is added to the Fisher blocks: larger is safer and nearer to plain gradient descent; a number or auto, \
+            which is 40 over the batch size, from 0.001 to 0.1 (default: auto).
             """, "x"))
     var damping: String?
 
