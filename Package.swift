@@ -48,7 +48,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["FOPCore", "Torch"], path: "Tests/TestSupport"),
         // The algorithm again, slow and dense, in plain Swift: what FOPCore and FOP are compared with. Depends on nothing.
         .target(name: "DenseReference", path: "Tests/DenseReference"),
         .target(

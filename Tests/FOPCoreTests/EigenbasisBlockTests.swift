@@ -10,8 +10,13 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
     private func geometry(_ layer: LayerCase) -> any LayerGeometry { (layer.block(.expand) as! KroneckerBlock).geometry }
 
     private func take(_ record: LayerRecord, into block: any FisherBlock, decay: Double, damping: Double) {
-        block.accumulate(record, as: .newExamples)
-        let statistics = block.takeStatistics(gradientScale: Double(record.examples))
+        take([record], into: block, decay: decay, damping: damping)
+    }
+
+    /// - Parameter calls: of one pass.
+    private func take(_ calls: [LayerRecord], into block: any FisherBlock, decay: Double, damping: Double) {
+        for (number, record) in calls.enumerated() { block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall) }
+        let statistics = block.takeStatistics(gradientScale: Double(calls[0].examples))
         block.updateAverages(statistics, decay: decay, isFinite: Tensor(true))
         _ = block.updateInverse(damping: damping)
     }
@@ -26,22 +31,26 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
                 // Its kernel rows see the same elements once positions are merged, and the factor is singular.
                 if sharing == .reduce, layer.name.hasSuffix("grouped") { continue }
                 for dtype in [DType.float32, .float64] {
-                    compare(layer, sharing, maximum: maximum, dtype: dtype)
+                    for calls in [1, 2, 3] { compare(layer, sharing, maximum: maximum, calls: calls, dtype: dtype) }
                 }
             }
         }
     }
 
-    private func compare(_ layer: LayerCase, _ sharing: ReferenceSharing, maximum: Int, dtype: DType) {
+    /// - Parameter calls: how often the layer is called in one pass: more positions of the same examples.
+    private func compare(_ layer: LayerCase, _ sharing: ReferenceSharing, maximum: Int, calls: Int, dtype: DType) {
         let block = EigenbasisBlock(
             geometry(layer), weightSharing: sharing == .expand ? .expand : .reduce, maximumSize: maximum)
         var reference = ReferenceEigenbasis(sharing, maximum: maximum)
         let damping = 0.05
         for round in 0..<3 {
-            let title = "\(layer.name), \(sharing), blocks of \(maximum), \(dtype), round \(round)"
+            let title = "\(layer.name), \(sharing), blocks of \(maximum), \(calls) calls, \(dtype), round \(round)"
             // Enough examples for different eigenvalues: the eigenvectors of equal ones are anybody's choice.
-            let (record, examples) = layer.draw(40, seed: 50 + UInt64(round), dtype: dtype)
-            take(record, into: block, decay: 0.7, damping: damping)
+            let drawn = (0..<calls).map { layer.draw(40, seed: UInt64(50 + round + 10 * $0), dtype: dtype) }
+            let examples = drawn.dropFirst().reduce(drawn[0].examples) { all, call in
+                zip(all, call.examples).map { $0.again($1) }
+            }
+            take(drawn.map(\.record), into: block, decay: 0.7, damping: damping)
             reference.update(examples, decay: 0.7)
             reference.updateBasis()
             let V = randomTensor(block.shape, seed: 8, dtype: dtype)

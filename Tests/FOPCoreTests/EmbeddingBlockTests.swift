@@ -40,20 +40,27 @@ final class EmbeddingBlockTests: SmallTensorTestCase {
         (0..<count).flatMap { token in (0..<width).map { vector[$0 * count + token] } }
     }
 
+    /// - Parameters:
+    ///   - calls: of one pass.
+    ///   - examples: what all calls together are to each example.
     private func check(
-        _ block: EmbeddingBlock, _ record: LayerRecord, _ examples: [LayerExample], scale: Double, _ title: String
+        _ block: any FisherBlock, _ calls: [LayerRecord], _ examples: [LayerExample], scale: Double, _ title: String
     ) {
         let reference = ReferenceBlock.kronecker(.expand)
-        assertReference(block.gradient(record) * scale, transposed(sum(examples)), "\(title): gradient")
-        block.accumulate(record, as: .newExamples)
+        let gradient = calls.map(block.gradient)
+        assertReference(
+            gradient.dropFirst().reduce(gradient[0]) { $0 + $1 } * scale, transposed(sum(examples)), "\(title): gradient")
+        for (number, record) in calls.enumerated() { block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall) }
         let statistics = block.takeStatistics(gradientScale: scale)
-        let factors = reference.statistics(examples)
+        // An example of padding alone uses no vector, and counts in 1/N of G.
+        let used = examples.filter { $0.groups[0].contains { $0.input.contains { $0 != 0 } } }
+        let factors = [reference.statistics(used)[0], reference.statistics(examples)[1]]
         assertReference(statistics[0], (0..<count).map { factors[0][$0, $0] }, "\(title): A")
         assertReference(statistics[1], factors[1].values, "\(title): G")
         block.updateAverages(statistics, decay: 0.9, isFinite: Tensor(true))
         XCTAssertEqual(block.updateInverse(damping: 0.05), [.cholesky])
 
-        let V = randomTensor(block.shape, seed: 8, dtype: record.outputGradient.dtype)
+        let V = randomTensor(block.shape, seed: 8, dtype: calls[0].outputGradient.dtype)
         let vector = V.transposed().contiguous().scalars(as: Double.self)
         let (F, M) = (reference.fisher(factors), reference.damped(factors, 0.05))
         assertReference(block.fisherProduct(V), transposed(F * vector), "\(title): F V")
@@ -70,26 +77,45 @@ final class EmbeddingBlockTests: SmallTensorTestCase {
             for shape in [[5], [4, 3], [3, 2, 2], [1, 1]] {
                 let (record, examples) = draw(shape, seed: 3, dtype: dtype)
                 let block = EmbeddingBlock(count: count, width: width)
-                check(block, record, examples, scale: Double(shape[0]), "\(shape), \(dtype)")
+                check(block, [record], examples, scale: Double(shape[0]), "\(shape), \(dtype)")
             }
         }
     }
 
-    /// Positions with the padding index are as if they were not there.
-    func testPaddingTakesNoPart() {
+    /// As the registry makes the block, with either setting for shared weights: a position of an embedding is always an
+    /// input of its own. Positions with the padding index are as if they were not there; the third example has no others.
+    func testBothSettingsAndPadding() throws {
         let indices = Tensor([1, 2, 0, 3, 2, 2, 5, 1], shape: [4, 2])
-        let gradient = randomTensor([4, 2, width], seed: 4, dtype: .float64)
-        let block = EmbeddingBlock(count: count, width: width, paddingIndex: 2)
-        let record = LayerRecord(input: indices, outputGradient: gradient)
-        // The third example is padding alone: with nothing in it, it still counts in 1/N.
-        let examples = examples(indices, gradient, padding: 2)
-        let kept = examples.filter { $0.gradient.contains { $0 != 0 } }
-        let A = ReferenceBlock.kronecker(.expand).statistics(kept)[0]
-        block.accumulate(record, as: .newExamples)
-        let statistics = block.takeStatistics(gradientScale: 1)
-        assertReference(statistics[0], (0..<count).map { A[$0, $0] })
-        assertReference(statistics[1], ReferenceBlock.kronecker(.expand).statistics(examples)[1].values)
-        assertReference(block.gradient(record), transposed(sum(examples)))
+        for sharing in [WeightSharing.expand, .reduce] {
+            for padding in [2, nil] {
+                for dtype in [DType.float32, .float64] {
+                    var configuration = CurvatureConfiguration()
+                    configuration.weightSharing = sharing
+                    let block = try LayerStructure.embedding(count: count, width: width, paddingIndex: padding)
+                        .block(.kronecker, configuration)
+                    let gradient = randomTensor([4, 2, width], seed: 4, dtype: dtype) * 0.25
+                    check(
+                        block, [LayerRecord(input: indices, outputGradient: gradient)],
+                        examples(indices, gradient * 4, padding: padding), scale: 4,
+                        "\(sharing), padding \(padding ?? -1), \(dtype)")
+                }
+            }
+        }
+    }
+
+    /// Calls in one pass are more positions of the same examples.
+    func testSeveralCalls() {
+        for dtype in [DType.float32, .float64] {
+            for shapes in [[[4], [4]], [[4, 2], [4, 3]], [[3, 2], [3], [3, 2, 2]]] {
+                let calls = shapes.enumerated().map { draw($1, seed: UInt64(20 + $0), dtype: dtype) }
+                let examples = calls.dropFirst().reduce(calls[0].examples) { all, call in
+                    zip(all, call.examples).map { $0.again($1) }
+                }
+                check(
+                    EmbeddingBlock(count: count, width: width), calls.map(\.record), examples,
+                    scale: Double(shapes[0][0]), "\(shapes), \(dtype)")
+            }
+        }
     }
 
     func testAVectorThatIsNeverUsedStaysAsItIs() {

@@ -79,6 +79,30 @@ final class StepCostTests: XCTestCase {
         XCTAssertLessThanOrEqual(try perBlock(1) - perBlock(1000), 320)
     }
 
+    /// How often each of some steps waits for values of tensors.
+    private func hostReads(_ prepare: (FOP) -> Void, afterStep read: (FOP) -> Void = { _ in }) throws -> [Int] {
+        let model = Net(depth: 2)
+        let optimizer = try fop(model, interval: 3)
+        prepare(optimizer)
+        return try (0..<8).map { _ in
+            let before = Tensor.hostReadCount
+            try optimizer.backward(crossEntropy(model(images), labels))
+            XCTAssertEqual(try optimizer.step(), .applied)
+            read(optimizer)
+            return Tensor.hostReadCount - before
+        }
+    }
+
+    /// Diagnostics are there for nothing until somebody reads them, and then for one transfer.
+    func testDiagnosticsThatAreNotReadWaitForNothing() throws {
+        let off = try hostReads { $0.measuresGradientNoise = false }
+        let unread = try hostReads { $0.measuresGradientNoise = true }
+        let read = try hostReads { $0.measuresGradientNoise = true } afterStep: { XCTAssertNotNil($0.diagnostics) }
+        XCTAssertGreaterThan(off.min()!, 0, "a step tells whether it was taken")
+        XCTAssertEqual(unread, off)
+        XCTAssertEqual(read, off.map { $0 + 1 })
+    }
+
     func testMemoryDoesNotGrow() throws {
         let model = Net(depth: 2)
         let optimizer = try fop(model, interval: 3)

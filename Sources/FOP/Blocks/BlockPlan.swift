@@ -47,6 +47,7 @@ struct BlockPlan {
 
     /// Leaves the parameters of these blocks to the fallback rule from now on.
     mutating func exclude(_ indices: [Int]) throws {
+        guard !indices.isEmpty else { return }
         for index in indices { excluded.formUnion(blocks[index].parameters.map { ObjectIdentifier($0.parameter) }) }
         try makeBlocks()
     }
@@ -58,6 +59,21 @@ struct BlockPlan {
         }
         let covered = Set(blocks.flatMap(\.parameters).map { ObjectIdentifier($0.parameter) })
         others = parameters.filter { !covered.contains(ObjectIdentifier($0.parameter)) }
+    }
+
+    /// The model's parameters and what stands for each of them at the moment: a kind of block, the fallback rule, or
+    /// nothing where it is frozen.
+    var layout: StateLayout {
+        var kinds: [ObjectIdentifier: String] = [:]
+        for block in blocks {
+            for (_, parameter) in block.parameters { kinds[ObjectIdentifier(parameter)] = block.kind }
+        }
+        return StateLayout(
+            parameters.map { name, parameter in
+                let kind = kinds[ObjectIdentifier(parameter)]
+                let other = parameter.requiresGradient ? BlockKind.fallback.rawValue : "frozen"
+                return .init(name: name, shape: parameter.shape, treatment: kind ?? other)
+            })
     }
 
     /// Where each layer's blocks are.

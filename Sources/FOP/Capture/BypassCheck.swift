@@ -17,11 +17,37 @@ struct BypassCheck {
     /// Call when the blocks have changed.
     mutating func restart() { left = Self.passes }
 
-    /// The numbers of the blocks that the loss reaches on other ways than through their layers.
-    mutating func bypassed(_ blocks: [LayerBlock], loss: Tensor, capture: LayerCapture) -> [Int] {
+    /// The numbers of the blocks that the loss reaches on other ways than through their layers, in any process. All
+    /// processes have to ask, at the same passes.
+    mutating func bypassed(
+        _ blocks: [LayerBlock], loss: Tensor, capture: LayerCapture, processes: any ProcessReduction
+    ) -> [Int] {
         let open = blocks.indices.filter { !checked.contains(ObjectIdentifier(blocks[$0].block)) }
         guard left > 0, !open.isEmpty else { return [] }
         left -= 1
+        let verdicts = agreed(look(at: open, blocks, loss: loss, capture: capture), processes)
+        for (index, verdict) in zip(open, verdicts) where verdict == .whole {
+            checked.insert(ObjectIdentifier(blocks[index].block))
+        }
+        return zip(open, verdicts).filter { $1 == .bypassed }.map(\.0)
+    }
+
+    /// What a pass says about a block.
+    private enum Verdict {
+        case bypassed, whole, unknown
+    }
+
+    /// What one process has seen counts for all.
+    private func agreed(_ own: [Verdict], _ processes: any ProcessReduction) -> [Verdict] {
+        guard processes.processes > 1 else { return own }
+        let flags = [Verdict.bypassed, .whole].map { kind in Tensor(own.map { $0 == kind ? 1.0 : 0 }) }
+        let shares = processes.mean(flags).map { $0.scalars(as: Double.self) }
+        return own.indices.map { shares[0][$0] > 0 ? .bypassed : shares[1][$0] > 0 ? .whole : .unknown }
+    }
+
+    private func look(
+        at open: [Int], _ blocks: [LayerBlock], loss: Tensor, capture: LayerCapture
+    ) -> [Verdict] {
         var sums: [Int: (total: Tensor, scale: Tensor)] = [:]
         let parameters = open.flatMap { blocks[$0].parameters.map(\.parameter.value) }
         var gradients = capture.rehearse(loss, parameters: parameters) { record, index in
@@ -34,17 +60,16 @@ struct BypassCheck {
             }
         }[...]
         return withoutGradients {
-            open.filter { index in
+            open.map { index in
                 let own = gradients.prefix(blocks[index].parameters.count)
                 gradients = gradients.dropFirst(own.count)
-                guard own.contains(where: { $0 != nil }) else { return false }
+                guard own.contains(where: { $0 != nil }) else { return .unknown }
                 let full = zip(own, blocks[index].parameters).map { $0 ?? $1.parameter.value.zerosLike() }
                 let expected = blocks[index].block.pack(full)
                 let lowPrecision = ![.float32, .float64].contains(expected.dtype)
                 let difference = relativeDifference(expected.toFloat(), sums[index])
-                if difference > (lowPrecision ? 0.1 : 1e-2) { return true }
-                if difference.isFinite { checked.insert(ObjectIdentifier(blocks[index].block)) }
-                return false
+                if difference > (lowPrecision ? 0.1 : 1e-2) { return .bypassed }
+                return difference.isFinite ? .whole : .unknown
             }
         }
     }

@@ -47,10 +47,19 @@ extension FOP {
 }
 
 extension FOP: GradientClipping {
+    /// Everything gathered; with several processes the means over them.
+    private var gradients: [Tensor] {
+        guard processes.processes > 1, let like = layers.first?.parameters.first?.parameter.value else {
+            return preconditioner.gatheredGradients + fallback.means(over: processes, lossScale: lossScale)
+        }
+        return preconditioner.meanGatheredGradients(like: like)
+            + fallback.means(over: processes, lossScale: lossScale)
+    }
+
     @discardableResult public func clipGradientNorm(maximum: Double) throws -> Tensor {
         try checkClippingMaximum(maximum)
         return withoutGradients {
-            guard let norm = totalNorm(preconditioner.gatheredGradients + fallback.gradients) else {
+            guard let norm = totalNorm(gradients) else {
                 return Tensor.zeros([], dtype: .float64)
             }
             let factor = clippingFactor(norm: norm, maximum: maximum)

@@ -32,34 +32,38 @@ public final class FOP: Optimizer {
     var grouping: ParameterGrouping
     var momenta = MomentumBuffers()
     var counter = StepCounter()
+    let processes: any ProcessReduction
     private let capture: LayerCapture
     private let statistics: ModelStatistics
     private var bypassCheck = BypassCheck()
     private let device: Device
-    private var lossesFinite: Tensor?
-    /// The sum of the losses gathered since the last step.
-    private var gatheredLoss: Tensor?
+    private var gathered = GatheredLosses()
 
     /// - Parameters:
     ///   - model: its layers are observed from now on, until the optimizer goes.
     ///   - learningRate: the step size, 0 or above; scale it with the batch size.
     ///   - options: everything else.
     ///   - groups: parameters with a learning rate, momentum or weight decay of their own.
+    ///   - processes: how steps are taken together with other processes, each with batches of its own: see
+    ///     ``FOPCore/EvenOddReduction``, whose processes of even and of odd rank are the two sub-batches. Every process
+    ///     begins with the same weights and settings, calls the same methods, and ends each step with the same weights,
+    ///     bit for bit. One process by default.
     /// - Throws: ``TorchError/invalidValue(_:)`` that names what is out of range and the legal range.
     public init(
         _ model: Module, learningRate: Double, options: FOPOptions = FOPOptions(),
-        groups: [ParameterGroup<FOPGroupSettings>] = []
+        groups: [ParameterGroup<FOPGroupSettings>] = [], processes: any ProcessReduction = SingleProcess()
     ) throws {
         let base = FOPGroupSettings(momentum: options.momentum, weightDecay: options.weightDecay)
         let parameters = model.namedParameters.map(\.parameter)
         try throwProblems(
-            learningRateProblems("learningRate", learningRate) + options.problems
+            learningRateProblems("learningRate", learningRate) + options.problems + processProblems(options, processes)
                 + groupProblems(
                     groups, parameters: parameters, learningRate: learningRate, rule: base, problems: \.problems))
         self.options = options
         grouping = ParameterGrouping(groups, base: base, learningRate: learningRate)
         plan = try BlockPlan(model, options.blocks, options.curvature)
-        preconditioner = FisherPreconditioner(blocks: [], configuration: options.curvature)
+        self.processes = processes
+        preconditioner = FisherPreconditioner(blocks: [], configuration: options.curvature, reduction: processes)
         device = parameters.first?.value.device ?? .cpu
         capture = LayerCapture(plan.candidates, sink: preconditioner, device: device)
         statistics = ModelStatistics(model)
@@ -73,7 +77,7 @@ public final class FOP: Optimizer {
     /// Gives blocks to what was unfrozen since the last step, and lets go of those of what was frozen.
     func updatePlan() throws {
         // What was gathered belongs to the blocks as they are.
-        guard lossesFinite == nil, try plan.update() else { return }
+        guard gathered.passes == 0, try plan.update() else { return }
         followPlan()
     }
 
@@ -135,16 +139,19 @@ public final class FOP: Optimizer {
         preconditioner.lossScale = lossScale
         try withoutAutocast(device: device.kind) {
             let scaledLoss = scaled(loss, by: lossScale)
-            if lossesFinite == nil {
-                try excludeBlocks(bypassCheck.bypassed(layers, loss: scaledLoss, capture: capture))
+            if gathered.passes == 0 {
+                try excludeBlocks(
+                    bypassCheck.bypassed(layers, loss: scaledLoss, capture: capture, processes: processes))
             }
             let others = fallback.trainable
             let gradients = try capture.backPropagate(
                 scaledLoss, slice: slice, others: fallback.values(others),
                 curvature: { try self.curvaturePasses(predictions) })
             withoutGradients {
-                fallback.add(unscaled(gradients, by: lossScale), of: others)
-                note(loss.detached())
+                // What has no examples contributes nothing: its mean loss is not a number.
+                let isEmpty = preconditioner.isPassEmpty
+                gathered.add(isEmpty ? nil : loss.detached())
+                if !isEmpty { fallback.add(unscaled(gradients, by: lossScale), of: others) }
             }
         }
     }
@@ -164,17 +171,10 @@ public final class FOP: Optimizer {
         return (output, weights.map { ($0 * lossScale).to(output.dtype) }, options.curvature.fisher != .exact)
     }
 
-    private func note(_ loss: Tensor) {
-        let isFinite = loss.isFinite().all()
-        lossesFinite = lossesFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
-        gatheredLoss = gatheredLoss.map { $0 + loss } ?? loss
-    }
-
     public func discardGradients() {
         preconditioner.discard()
         fallback.discard()
-        lossesFinite = nil
-        gatheredLoss = nil
+        gathered = GatheredLosses()
     }
 
     // MARK: The step
@@ -195,25 +195,35 @@ public final class FOP: Optimizer {
     /// - Parameter loss: computes the loss on the same batch, after the step; called every so many steps, see
     ///   ``FOPCore/AdaptiveDamping``, without gradients.
     @discardableResult public func step(reevaluating loss: () throws -> Tensor) throws -> StepOutcome {
-        let before = gatheredLoss
+        let before = gathered.sum
         let (outcome, trial) = try takeStep()
-        if outcome == .applied, let trial, let before {
+        if outcome == .applied, let trial {
             preconditioner.damping = try statistics.preserved {
-                try withoutGradients { try trial.damping(after: loss(), before: before) }
+                try withoutGradients {
+                    // A batch without examples has lost nothing.
+                    let pair = try before.map { [try loss(), $0] } ?? [zeroLoss, zeroLoss]
+                    let means = processes.mean(pair.map { $0.detached().to(.float64).to(device).reshaped([]) })
+                    return trial.damping(after: means[0], before: means[1])
+                }
             }
         }
         return outcome
     }
 
+    private var zeroLoss: Tensor { Tensor.zeros([], dtype: .float64, device: device) }
+
     private func takeStep() throws -> (outcome: StepOutcome, trial: DampingTrial?) {
-        guard let lossesFinite else {
+        guard gathered.passes > 0 else {
             throw TorchError.invalidValue("step() without backward(_:) before it: there is no gradient to use")
         }
+        let isTogether = processes.processes > 1
         let (isFinite, trial) = withoutGradientsAndAutocast {
             scaleFallbackGradients()
+            if isTogether { fallback.average(over: processes, lossScale: lossScale) }
+            let lossesFinite = gathered.areFinite ?? Tensor(true, device: device)
             let othersFinite = fallback.gradientsAreFinite.map { $0.logicalAnd(lossesFinite) } ?? lossesFinite
             let (directions, isFinite) =
-                preconditioner.hasGathered
+                preconditioner.hasGathered || isTogether
                 ? preconditioner.directions(learningRates: blockLearningRates, othersFinite: othersFinite)
                 : ([], othersFinite)
             // On other devices the updates look at the flag themselves, and the host waits only at the end.
@@ -221,12 +231,15 @@ public final class FOP: Optimizer {
                 fallback.discard()
                 return (isFinite, nil as DampingTrial?)
             }
+            guard !gathered.hasEmpty || directions.contains(where: { $0 != nil }) || !fallback.gradients.isEmpty else {
+                // Nobody had any examples.
+                return (Tensor(false), nil)
+            }
             let trial = dampingTrial()
             apply(directions, foundInfinity: isFinite.logicalNot().to(.float32))
             return (isFinite, trial)
         }
-        self.lossesFinite = nil
-        self.gatheredLoss = nil
+        gathered = GatheredLosses()
         let wasFinite = isFinite.item(as: Bool.self)
         statistics.finishStep(isApplied: wasFinite)
         return (try count(wasFinite), trial)
@@ -282,4 +295,35 @@ public final class FOP: Optimizer {
                 lower the learning rate (now \(learningRate)), raise the damping (now \(preconditioner.currentDamping))
                 """)
     }
+}
+
+/// The losses of the backward passes since the last step.
+private struct GatheredLosses {
+    /// How many passes there were.
+    private(set) var passes = 0
+    /// Whether any of them had no examples.
+    private(set) var hasEmpty = false
+    /// The sum of the losses; nil without any.
+    private(set) var sum: Tensor?
+    /// Whether all of them are finite; nil without any.
+    private(set) var areFinite: Tensor?
+
+    /// - Parameter loss: nil for a pass without examples.
+    mutating func add(_ loss: Tensor?) {
+        passes += 1
+        guard let loss else { return hasEmpty = true }
+        let isFinite = loss.isFinite().all()
+        areFinite = areFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
+        sum = sum.map { $0 + loss } ?? loss
+    }
+}
+
+private func processProblems(_ options: FOPOptions, _ processes: any ProcessReduction) -> [String] {
+    guard processes.processes > 1, options.curvature.subBatches != 2 else { return [] }
+    return [
+        """
+        curvature.subBatches is \(options.curvature.subBatches) with \(processes.processes) processes, which are two \
+        sub-batches: use 2
+        """
+    ]
 }

@@ -52,6 +52,22 @@ struct FallbackUpdate {
     /// The gradients gathered since the last step.
     var gradients: [Tensor] { store.present }
 
+    /// Makes the gradients the means over all processes.
+    mutating func average(over processes: any ProcessReduction, lossScale: Double) {
+        store.average(over: processes) { Self.noGradient($0, lossScale) }
+    }
+
+    /// The means over all processes of the gradients as they are, of everything that trains.
+    func means(over processes: any ProcessReduction, lossScale: Double) -> [Tensor] {
+        guard processes.processes > 1 else { return store.present }
+        return processes.mean(store.complete { Self.noGradient($0, lossScale) })
+    }
+
+    /// Of the type that gradients have.
+    private static func noGradient(_ parameter: Parameter, _ lossScale: Double) -> Tensor {
+        unscaled([parameter.value.detached().zerosLike()], by: lossScale)[0]!
+    }
+
     /// Multiplies every gradient by a tensor of one element.
     mutating func scale(by factor: Tensor) { store.scale(by: factor) }
 

@@ -3,6 +3,7 @@ import Torch
 /// An optimizer whose gathered gradients can be clipped between ``Optimizer/backward(_:)`` and ``Optimizer/step()``.
 public protocol GradientClipping: Optimizer {
     /// Shortens all gradients together so that their Euclidean norm is at most `maximum`, as torch's `clip_grad_norm_`.
+    /// With several processes that of their mean, which takes one more exchange of all gradients.
     /// - Returns: the norm before: a float64 tensor without dimensions, 0 without gradients. Reading it waits for the
     ///   device.
     /// - Throws: ``TorchError/invalidValue(_:)`` for a maximum that is not above 0.

@@ -164,9 +164,10 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
     // MARK: State
 
     /// The counts and learning rates, and for each parameter how many updates it had and its buffers, as
-    /// `<parameter>.<buffer>`.
+    /// `<parameter>.<buffer>`; and under `layout` the parameters' names and shapes.
     public var state: [String: Tensor] {
         var tensors = counter.state
+        tensors[StateLayout.key] = layout.tensor
         tensors["learning_rates"] = Tensor(learningRates)
         for state in states {
             tensors["\(state.name).step"] = Tensor(state.stepCount)
@@ -178,6 +179,10 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
     /// Goes on from a saved ``state``, of any type and on any device.
     public func load(_ state: [String: Tensor]) throws {
         var reader = StateReader(state)
+        if let saved = try reader.layout() {
+            try layout.checkParameters(of: saved)
+            try layout.checkTreatments(of: saved)
+        }
         let newCounter = try StepCounter(&reader)
         let newRates = try reader.tensor("learning_rates", shape: [learningRates.count]).scalars(as: Double.self)
         let new = try states.map { try read($0, &reader) }
@@ -190,6 +195,10 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
             state.buffers = fresh
         }
         discardGradients()
+    }
+
+    private var layout: StateLayout {
+        StateLayout(states.map { .init(name: $0.name, shape: $0.parameter.shape, treatment: "\(Rule.self)") })
     }
 
     /// The saved count and buffers of a parameter, and buffers of its own type and device to copy them into.

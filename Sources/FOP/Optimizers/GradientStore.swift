@@ -1,3 +1,4 @@
+import FOPCore
 import Torch
 
 /// The gradients of some parameters, gathered over one or more backward passes since the last step.
@@ -46,6 +47,11 @@ struct GradientStore {
     /// Lets go of all gradients.
     mutating func discard() { gradients = gradients.map { _ in nil } }
 
+    /// The gradient of each parameter that trains; `empty` makes those that there are none of.
+    func complete(_ empty: (Parameter) -> Tensor) -> [Tensor] {
+        trainable.map { gradients[$0] ?? empty(parameters[$0].parameter) }
+    }
+
     /// The gradient of each parameter; nil for those that have none.
     var all: [Tensor?] { gradients }
 
@@ -54,6 +60,18 @@ struct GradientStore {
 
     /// Whether there are any gradients.
     var isEmpty: Bool { gradients.allSatisfy { $0 == nil } }
+
+    /// Makes the gradients the means over all processes; those that no process has stay away.
+    /// - Parameter empty: the gradient of a parameter that this process has none for.
+    mutating func average(over processes: any ProcessReduction, empty: (Parameter) -> Tensor) {
+        let indices = trainable
+        guard !indices.isEmpty else { return }
+        let own = indices.map { gradients[$0] == nil ? 0.0 : 1 }
+        let means = processes.mean(complete(empty) + [Tensor(own)])
+        // Waits for the device only where others may have what this process has not.
+        let shares = own.contains(0) ? means[indices.count].scalars(as: Double.self) : own
+        for (place, index) in indices.enumerated() { gradients[index] = shares[place] > 0 ? means[place] : nil }
+    }
 
     /// Whether all gradients are finite, on their device; nil without any.
     var areFinite: Tensor? {

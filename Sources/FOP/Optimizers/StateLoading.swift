@@ -14,7 +14,7 @@ import Torch
 /// buffer.copy(from: momentum)                          // converts type and device
 /// ```
 struct StateReader {
-    private let state: [String: Tensor]
+    let state: [String: Tensor]
     private var unread: Set<String>
 
     init(_ state: [String: Tensor]) {
@@ -56,9 +56,20 @@ struct StateReader {
         return value
     }
 
+    /// The whole numbers of `minimum` or more under that key.
+    mutating func counts(_ key: String, count: Int, minimum: Int) throws -> Tensor {
+        let tensor = try tensor(key, shape: [count])
+        guard !tensor.dtype.isFloatingPoint, tensor.scalars(as: Int.self).allSatisfy({ $0 >= minimum }) else {
+            throw TorchError.stateMismatch("the saved state's '\(key)' has other than whole numbers of \(minimum) or more")
+        }
+        return tensor
+    }
+
     /// The real number under that key.
     mutating func number(_ key: String) throws -> Double {
-        try tensor(key, shape: []).item(as: Double.self)
+        let value = try tensor(key, shape: []).item(as: Double.self)
+        guard value.isFinite else { throw TorchError.stateMismatch("the saved state's '\(key)' is \(value)") }
+        return value
     }
 
     /// Call when everything was asked for.

@@ -50,7 +50,8 @@ public protocol FisherBlock: AnyObject {
     /// The sizes of what the curvature is kept in, for the coverage table: `[[576, 576], [64, 64]]`.
     var factorShapes: [[Int]] { get }
 
-    /// Averages and inverses by name, for a saved state.
+    /// Averages and inverses by name, for a saved state: all that ``stateShapes`` names, or before the first inverse
+    /// none.
     var state: [String: Tensor] { get }
 
     /// Goes on from a saved state of the right shapes.

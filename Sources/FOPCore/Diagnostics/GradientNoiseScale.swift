@@ -11,6 +11,13 @@ struct GradientNoiseScale {
     private let decay = 0.95
 
     /// - Parameters:
+    ///   - variance, square: an ``estimate`` to go on from; nil to begin anew.
+    init(variance: Tensor? = nil, square: Tensor? = nil) {
+        self.variance = MovingAverage(variance?.cloned())
+        self.square = MovingAverage(square?.cloned())
+    }
+
+    /// - Parameters:
     ///   - subBatchSquare: the mean over the sub-batches of |g|^2.
     ///   - batchSquare: |g_avg|^2.
     ///   - batch, subBatch: how many examples either is a mean over.

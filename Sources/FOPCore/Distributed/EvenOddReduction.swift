@@ -87,6 +87,17 @@ public final class EvenOddReduction: ProcessReduction {
         return combined
     }
 
+    public func mean(_ tensors: [Tensor]) -> [Tensor] {
+        guard let device = tensors.first?.device else { return [] }
+        var message = FlatMessage()
+        for tensor in tensors { message.append(tensor) }
+        elementsSent += message.count
+        var reader = message.summed(over: group, device: device)
+        return tensors.map { tensor in
+            (reader.next(tensor.shape) * (1 / Double(group.size))).to(tensor.dtype).to(tensor.device)
+        }
+    }
+
     /// The mean gradients of the even and of the odd ranks; without a difference the mean of all.
     ///
     /// Where the mean over all processes was given, its length counts: it may have been clipped, or freed of a loss scale.

@@ -1,16 +1,21 @@
 import TorchCore
 
 extension FisherPreconditioner {
-    /// The names in a state that are no block's: on the CPU, of types of their own.
-    public static let numberNames: Set = ["counters", "damping"]
+    /// What the gradient noise scale is averaged from, in states of runs that measure it.
+    public static let noiseShapes: [String: [Int]] = ["noise_square": [], "noise_variance": []]
 
-    /// Everything a resumed run needs: `counters`, `damping` and `<block name>.<key>`.
+    /// Everything a resumed run needs: `counters`, `damping`, `<block name>.<key>`, and `noise_square` and
+    /// `noise_variance` where they were measured.
     /// - Parameters:
     ///   - names: one per block.
     ///   - includingCurvature: whether moving averages and inverses are part of it. Without them the first step after loading
     ///     estimates them anew.
     public func state(names: [String], includingCurvature: Bool = true) -> [String: Tensor] {
         var state = ["counters": counters, "damping": Tensor(damping ?? -1)]
+        if let (variance, square) = noise.estimate {
+            state["noise_variance"] = variance
+            state["noise_square"] = square
+        }
         guard includingCurvature else { return state }
         for (name, block) in zip(names, blocks) {
             for (key, tensor) in block.state { state["\(name).\(key)"] = tensor }
@@ -20,7 +25,7 @@ extension FisherPreconditioner {
 
     /// The shapes that a saved state can have, by name.
     public func stateShapes(names: [String]) -> [String: [Int]] {
-        var shapes = ["counters": [4], "damping": []]
+        var shapes = Self.noiseShapes.merging(["counters": [4], "damping": []]) { one, _ in one }
         for (name, block) in zip(names, blocks) {
             for (key, shape) in block.stateShapes { shapes["\(name).\(key)"] = shape }
         }
@@ -35,6 +40,7 @@ extension FisherPreconditioner {
             hasCurvature = hasCurvature || !own.isEmpty
             block.load(Dictionary(uniqueKeysWithValues: own))
         }
+        noise = GradientNoiseScale(variance: state["noise_variance"], square: state["noise_square"])
         if let damping = state["damping"]?.item(as: Double.self) { self.damping = damping < 0 ? nil : damping }
         let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1, 0]
         func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }

@@ -41,7 +41,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     var clock = UpdateClock()
     /// The examples of the step that is being taken, of all processes; nil where it is not known.
     private var stepBatchSize: Int?
-    private var noise = GradientNoiseScale()
+    var noise = GradientNoiseScale()
     private var findings: StepFindings?
     private var averages: [Tensor?] = []
 
@@ -112,6 +112,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         gathering.complete(blocks[index].pack(gradients).toFactorPrecision(), block: index)
     }
 
+    /// Whether the last backward pass has come by layers and brought none of them an example: nothing of it counts.
+    public var isPassEmpty: Bool { gathering.isPassEmpty }
+
     /// Whether statistics are gathered in this step.
     public var isFactorStep: Bool { gathering.isFactorStep }
 
@@ -123,6 +126,17 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// The sum of all gradients gathered since the last step, of each block that has any, as V; without the loss scale.
     public var gatheredGradients: [Tensor] { gathering.totals.map { $0 * (1 / lossScale) } }
+
+    /// The same averaged over processes, of all blocks: zeros where nothing passed through.
+    /// - Parameter like: a parameter: says which type and device the zeros have.
+    public func meanGatheredGradients(like parameter: Tensor) -> [Tensor] {
+        reduction.mean(
+            blocks.indices.map { index in
+                gathering.gradients[index].total.map { $0 * (1 / lossScale) }
+                    ?? Tensor.zeros(blocks[index].shape, dtype: parameter.dtype, device: parameter.device)
+                        .toFactorPrecision()
+            })
+    }
 
     /// Multiplies the gradients gathered since the last step by a number: clipping.
     public func scaleGradients(by factor: Tensor) { gathering.scale(by: factor) }
@@ -169,7 +183,7 @@ public final class FisherPreconditioner: LayerRecordSink {
                 directions[index] = blocks[index].unpack(direction)
             }
         }
-        measureNoise(active.map { input.gradients[$0] }, isFinite: isFinite)
+        measureNoise(active.map { input.gradients[$0] }, examples: input.examples, isFinite: isFinite)
         keepFindings(parts, active, active.map { gradients[$0] }, learningRates: learningRates, scale: scale)
         clock.advance(
             updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: input.examples)
@@ -322,12 +336,12 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     // MARK: What the step found
 
-    private func measureNoise(_ gradients: [[Tensor]], isFinite: Tensor) {
+    private func measureNoise(_ gradients: [[Tensor]], examples: Int?, isFinite: Tensor) {
         guard measuresNoise, let parts = gradients.map(\.count).min(), parts > 1 else { return }
         func sum(_ terms: [Tensor]) -> Tensor { Tensor.stacked(terms).sum() }
         let subBatchSquare = sum(gradients.joined().map { $0.inner($0) }) * (1 / Double(parts))
         let batchSquare = sum(gradients.map { mean($0) }.map { $0.inner($0) })
-        let batch = Double(gathering.examples * reduction.processes)
+        let batch = Double(examples ?? gathering.examples * reduction.processes)
         noise.update(
             subBatchSquare: subBatchSquare, batchSquare: batchSquare, batch: batch, subBatch: batch / Double(parts),
             isFinite: isFinite)

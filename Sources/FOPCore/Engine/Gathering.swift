@@ -19,6 +19,10 @@ final class Gathering {
     var pass = PassKind.gradients { didSet { passNumber += 1 } }
 
     private var current = GatheringPass(microBatch: -1)
+    /// Whether the micro-batch under way has brought any examples.
+    private var microBatchHasExamples = false
+    /// What the backward pass under way has brought so far.
+    private var passHas = (records: false, examples: false)
     private var passNumber = 0
     /// The last pass that brought statistics, by block.
     private var statisticsPass: [Int?] = []
@@ -37,7 +41,11 @@ final class Gathering {
     ///   - isFactorStep: counts at the first micro-batch of a step.
     func beginMicroBatch(_ slice: BatchSlice?, isFactorStep: Bool) {
         let isNew = slice.map { $0.range.lowerBound == 0 } ?? true
-        current = GatheringPass(microBatch: current.microBatch + (isNew ? 1 : 0), slice: slice)
+        // An empty micro-batch leaves its number to the next one.
+        let isNext = isNew && (microBatchHasExamples || current.microBatch < 0)
+        current = GatheringPass(microBatch: current.microBatch + (isNext ? 1 : 0), slice: slice)
+        if isNew { microBatchHasExamples = false }
+        passHas = (false, false)
         if current.microBatch == 0, isNew {
             self.isFactorStep = isFactorStep
             gradients = blocks.map { _ in noGradients }
@@ -46,6 +54,10 @@ final class Gathering {
     }
 
     func record(_ record: LayerRecord, block index: Int) {
+        passHas.records = true
+        // An empty batch, or an expert that got no example: no part in the step.
+        guard record.examples > 0, record.input.count > 0 else { return }
+        (passHas.examples, microBatchHasExamples) = (true, true)
         let record = record.inOneType()
         switch pass {
         case .gradients:
@@ -72,6 +84,9 @@ final class Gathering {
             gradients[index].add(sums, parts: parts, pass: current)
         }
     }
+
+    /// Whether the backward pass under way has come by layers, and brought none of them an example.
+    var isPassEmpty: Bool { passHas.records && !passHas.examples }
 
     /// Hands in the total of a block's micro-batch, as V.
     func complete(_ total: Tensor, block index: Int) { gradients[index].complete(total: total) }
@@ -143,6 +158,7 @@ final class Gathering {
         statisticsPass = blocks.map { _ in nil }
         hasDrawnStatistics = blocks.map { _ in false }
         current = GatheringPass(microBatch: -1)
+        microBatchHasExamples = false
     }
 
     private var noGradients: GatheredGradients {

@@ -37,6 +37,10 @@ public protocol ProcessReduction: AnyObject {
     ///   - due: for which blocks there can be statistics at this step: the same in every process.
     ///   - needsDifference: whether more than the mean of the sub-batches' gradients is asked for.
     func combine(_ local: StepInput, blocks: [any FisherBlock], due: [Bool], needsDifference: Bool) -> StepInput
+
+    /// The elementwise means over all processes, the same bits in each: of gradients outside of any block, of losses.
+    /// All of them have to call it, with tensors of the same shapes; types and devices stay.
+    func mean(_ tensors: [Tensor]) -> [Tensor]
 }
 
 /// One process: what it knows is all.
@@ -46,4 +50,5 @@ public final class SingleProcess: ProcessReduction {
     public func combine(
         _ local: StepInput, blocks: [any FisherBlock], due: [Bool], needsDifference: Bool
     ) -> StepInput { local }
+    public func mean(_ tensors: [Tensor]) -> [Tensor] { tensors }
 }

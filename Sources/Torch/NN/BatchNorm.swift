@@ -51,7 +51,7 @@ public final class BatchNorm: Module, Layer {
         let (output, mean, inverse) = input.batchNormalized(
             weight: weight?.value, bias: bias?.value, runningMean: newMean, runningVariance: newVariance,
             training: training, momentum: momentum, epsilon: epsilon)
-        if training { take(newMean, newVariance) }
+        if training, input.count > 0 { take(newMean, newVariance) }
         return observed(
             input: input, output: output,
             context: training ? .normalization(mean: mean, inverseStandardDeviation: inverse) : runningContext)

@@ -83,7 +83,8 @@ extension Tensor {
 
     /// Whether shapes and all elements are the same; a NaN equals nothing. Waits for the device.
     public func isEqual(to other: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Bool {
-        callBool(Op.same, file: file, line: line) {
+        HostReads.count.add(1, ordering: .relaxed)
+        return callBool(Op.same, file: file, line: line) {
             $0.push(self)
             $0.push(other)
         }
@@ -94,7 +95,8 @@ extension Tensor {
         to other: Tensor, relative: Double = 1e-5, absolute: Double = 1e-8, equalNaN: Bool = false,
         file: StaticString = #fileID, line: UInt = #line
     ) -> Bool {
-        callBool(Op.allClose, file: file, line: line) {
+        HostReads.count.add(1, ordering: .relaxed)
+        return callBool(Op.allClose, file: file, line: line) {
             $0.push(self)
             $0.push(other)
             $0.push(relative)

@@ -1,4 +1,5 @@
 import CTorch
+import Synchronization
 
 extension Tensor {
     /// Copies `values`, in row-major order, into a new tensor of the given shape, whose product is their number.
@@ -34,6 +35,7 @@ extension Tensor {
     public func scalars<Scalar: TensorScalar>(
         as type: Scalar.Type = Scalar.self, file: StaticString = #fileID, line: UInt = #line
     ) -> [Scalar] {
+        HostReads.count.add(1, ordering: .relaxed)
         let host = detached().to(.cpu, file: file, line: line).to(Scalar.dtype, file: file, line: line)
             .contiguous(file: file, line: line)
         let count = host.count
@@ -56,6 +58,10 @@ extension Tensor {
         return scalars(as: Scalar.self, file: file, line: line).first ?? Scalar()
     }
 
+    /// How many times the process has waited for values of tensors, to read them or to compare tensors: for tests of
+    /// what waits for the device.
+    public static var hostReadCount: Int { HostReads.count.load(ordering: .relaxed) }
+
     /// The first element's address, on the tensor's device. Valid while the tensor lives.
     public var dataPointer: UnsafeMutableRawPointer {
         var pointer: UnsafeMutableRawPointer?
@@ -72,4 +78,8 @@ extension Tensor {
         let bytes = UnsafeMutableRawBufferPointer(start: dataPointer, count: count * dtype.byteCount)
         return try withExtendedLifetime(self) { try body(bytes) }
     }
+}
+
+enum HostReads {
+    static let count = Atomic<Int>(0)
 }

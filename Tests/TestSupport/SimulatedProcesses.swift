@@ -3,17 +3,17 @@ import Foundation
 import Torch
 
 /// Processes that are threads of this one: their sums are taken by rank, so every process gets the same bits.
-final class SimulatedProcesses: @unchecked Sendable {
-    let size: Int
+public final class SimulatedProcesses: @unchecked Sendable {
+    public let size: Int
     private let condition = NSCondition()
     private var contributions: [Int: Tensor] = [:]
     private var result: Tensor?
     private var waiting = 0
 
-    init(_ size: Int) { self.size = size }
+    public init(_ size: Int) { self.size = size }
 
     /// Runs `body` once per process, at the same time, and returns the results by rank.
-    func run<Result: Sendable>(_ body: @escaping @Sendable (Group) -> Result) -> [Result] {
+    public func run<Result: Sendable>(_ body: @escaping @Sendable (Group) -> Result) -> [Result] {
         let results = Results<Result>()
         let done = DispatchGroup()
         for rank in 0..<size {
@@ -51,20 +51,20 @@ final class SimulatedProcesses: @unchecked Sendable {
     }
 
     /// One process's view.
-    final class Group: ProcessGroup {
+    public final class Group: ProcessGroup {
         private let processes: SimulatedProcesses
-        let rank: Int
-        private(set) var calls = 0
-        private(set) var elements = 0
+        public let rank: Int
+        public private(set) var calls = 0
+        public private(set) var elements = 0
 
         fileprivate init(processes: SimulatedProcesses, rank: Int) {
             self.processes = processes
             self.rank = rank
         }
 
-        var size: Int { processes.size }
+        public var size: Int { processes.size }
 
-        func sum(_ tensor: Tensor) -> Tensor {
+        public func sum(_ tensor: Tensor) -> Tensor {
             calls += 1
             elements += tensor.count
             return processes.sum(tensor, rank: rank)
