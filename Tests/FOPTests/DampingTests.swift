@@ -30,21 +30,26 @@ final class DampingTests: SmallModelTestCase {
         let model = Linear(3, 2, generator: Generator(seed: 1)).to(.float64)
         let inputs = randomTensor([8, 3], seed: 2, dtype: .float64)
         let targets = randomTensor([8, 2], seed: 3, dtype: .float64)
-        var rule = AdaptiveDamping()
-        rule.interval = 1
-        let optimizer = try FOP(
-            model, learningRate: 0.5,
-            options: options {
-                $0.curvature.fisher = .exact
-                $0.curvature.emaDecay = 0
-                $0.curvature.dampingPolicy = .adaptive(rule)
-            })
-        let before = automaticDamping(batchSize: 8)
-        for step in 1...3 {
-            let output = model(inputs)
-            try optimizer.backward(meanSquaredError(output, targets), predictions: .gaussian(mean: output))
-            try optimizer.step { meanSquaredError(model(inputs), targets) }
-            XCTAssertEqual(optimizer.damping, before * [1, 0.95, 0.9025, 0.857375][step], accuracy: 1e-12)
+        for (reduction, lossReduction) in [(Reduction.mean, LossReduction.mean), (.sum, .sum)] {
+            var rule = AdaptiveDamping()
+            rule.interval = 1
+            let optimizer = try FOP(
+                model, learningRate: 0.5,
+                options: options {
+                    $0.curvature.fisher = .exact
+                    $0.curvature.emaDecay = 0
+                    $0.curvature.lossReduction = lossReduction
+                    $0.curvature.dampingPolicy = .adaptive(rule)
+                })
+            let before = automaticDamping(batchSize: 8)
+            for step in 1...3 {
+                let output = model(inputs)
+                try optimizer.backward(
+                    meanSquaredError(output, targets, reduction: reduction), predictions: .gaussian(mean: output))
+                try optimizer.step { meanSquaredError(model(inputs), targets, reduction: reduction) }
+                XCTAssertEqual(
+                    optimizer.damping, before * [1, 0.95, 0.9025, 0.857375][step], accuracy: 1e-12, "\(reduction)")
+            }
         }
     }
 

@@ -19,23 +19,30 @@ final class FisherTypeTests: SmallTensorTestCase {
 
     private var batch: LabelledBatch { LabelledBatch(examples, [3], classes: 3, seed: 5, dtype: .float64) }
 
-    private func optimizer(_ model: Module, _ fisher: FisherType, interval: Int = 1) throws -> FOP {
+    private func optimizer(
+        _ model: Module, _ fisher: FisherType, interval: Int = 1, reduction: LossReduction = .mean
+    ) throws -> FOP {
         var options = FOPOptions()
+        options.curvature.lossReduction = reduction
         options.curvature.fisher = fisher
         options.curvature.factorInterval = .every(interval)
         return try FOP(model, learningRate: 0.1, options: options)
     }
 
     /// The factors after one step with a loss for the kind of prediction.
-    private func factors(_ fisher: FisherType, predictions: (Tensor) -> Predictions, steps: Int = 1) throws -> [Tensor] {
+    private func factors(
+        _ fisher: FisherType, reduction: LossReduction = .mean, predictions: (Tensor) -> Predictions
+    ) throws -> [Tensor] {
         let model = model()
-        let optimizer = try optimizer(model, fisher)
+        let optimizer = try optimizer(model, fisher, reduction: reduction)
+        let how = reduction == .mean ? Reduction.mean : .sum
         let output = model(batch.inputs)
         let loss: Tensor =
             switch predictions(output) {
-            case .categorical: crossEntropy(output, batch.labels)
-            case .bernoulli: binaryCrossEntropyWithLogits(output, Tensor.ones([examples, 3], dtype: .float64))
-            case .gaussian: meanSquaredError(output, Tensor.ones([examples, 3], dtype: .float64))
+            case .categorical: crossEntropy(output, batch.labels, reduction: how)
+            case .bernoulli:
+                binaryCrossEntropyWithLogits(output, Tensor.ones([examples, 3], dtype: .float64), reduction: how)
+            case .gaussian: meanSquaredError(output, Tensor.ones([examples, 3], dtype: .float64), reduction: how)
             }
         try optimizer.backward(loss, predictions: predictions(output))
         XCTAssertEqual(try optimizer.step(), .applied)
@@ -99,6 +106,24 @@ final class FisherTypeTests: SmallTensorTestCase {
             ("categorical", { .categorical(logits: $0) }), ("bernoulli", { .bernoulli(logits: $0) }),
             ("gaussian", { .gaussian(mean: $0) }),
         ]
+    }
+
+    /// Of a sum over everything squares have the second derivative 2, truth values p (1 - p), and classes what their mean
+    /// over the examples has.
+    func testTheFisherOfASum() throws {
+        let p = model()(batch.inputs).detached().sigmoid()
+        let diagonal = (p * (1 - p)).mean([0]).scalars(as: Double.self)
+        Generator.default.seed(5)
+        for (fisher, bound) in [(FisherType.exact, 1e-9), (.monteCarlo(samples: 1500), 0.1)] {
+            let squares = try factors(fisher, reduction: .sum, predictions: { .gaussian(mean: $0) })[3]
+            assertRelativeDifference(squares, Tensor.identity(3, dtype: .float64) * 2, below: bound, "\(fisher)")
+            let truths = try factors(fisher, reduction: .sum, predictions: { .bernoulli(logits: $0) })[3]
+            let expected = Tensor((0..<9).map { $0 % 4 == 0 ? diagonal[$0 / 4] : 0 }, shape: [3, 3])
+            assertRelativeDifference(truths, expected, below: bound, "\(fisher)")
+            let classes = try factors(fisher, reduction: .sum, predictions: { .categorical(logits: $0) })[3]
+            let mean = try factors(.exact, predictions: { .categorical(logits: $0) })[3]
+            assertRelativeDifference(classes, mean, below: bound, "\(fisher)")
+        }
     }
 
     /// For squares the last layer's G is 2/d I; for truth values the diagonal of p (1 - p) / d^2.

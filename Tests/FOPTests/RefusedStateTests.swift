@@ -161,7 +161,7 @@ final class RefusedStateTests: SmallModelTestCase {
                 let states = [saved.state] + ((saved as? FOP).map { [$0.state(includingCurvature: false)] } ?? [])
                 for state in states {
                     try assertRefused(
-                        make, name, saying: "'first.weight' has shape [4, 4], [5, 4] expected"
+                        make, name, saying: "'scale' has shape [4], [5] expected"
                     ) { optimizer, _ in try optimizer.load(state) }
                 }
             }

@@ -8,7 +8,8 @@ public enum Predictions {
     case categorical(logits: Tensor)
     /// Scores before the sigmoid, one for each truth value: of a binary cross entropy.
     case bernoulli(logits: Tensor)
-    /// Numbers, … x features: of ``meanSquaredError(_:_:reduction:)``, whose noise has the variance features / 2.
+    /// Numbers, … x features: of ``meanSquaredError(_:_:reduction:)``, whose noise has the variance features / 2, or 1/2
+    /// where the loss is the sum over all of them.
     case gaussian(mean: Tensor)
 
     /// The model's output.
@@ -37,7 +38,7 @@ public enum Predictions {
             return (probabilities - labels) * weight(reduction, values.count)
         case .gaussian:
             let noise = Tensor.normal(values.shape, device: values.device).to(values.dtype)
-            return noise * (weight(reduction, values.count / features) * (2 / Double(features)).squareRoot())
+            return noise * (weight(reduction, values.count / features) * gaussianSlope(reduction, features))
         }
     }
 
@@ -65,14 +66,19 @@ public enum Predictions {
                 return (probabilities - chosen) * own.squareRoot() * rows
             case .bernoulli:
                 let probabilities = values.sigmoid()
-                return (probabilities * (1 - probabilities)).squareRoot() * chosen * (rows / Double(features))
-            case .gaussian: return values.onesLike() * chosen * (rows * (2 / Double(features)).squareRoot())
+                return (probabilities * (1 - probabilities)).squareRoot() * chosen * weight(reduction, values.count)
+            case .gaussian: return values.onesLike() * chosen * (rows * gaussianSlope(reduction, features))
             }
         }
     }
 
     private func weight(_ reduction: LossReduction, _ count: Int) -> Double {
         reduction == .mean ? 1 / Double(count) : 1
+    }
+
+    /// The root of the squares' second derivative with respect to one number, for one prediction.
+    private func gaussianSlope(_ reduction: LossReduction, _ features: Int) -> Double {
+        (reduction == .mean ? 2 / Double(features) : 2).squareRoot()
     }
 
     private func uniform(like tensor: Tensor) -> Tensor {

@@ -39,7 +39,8 @@ extension FOP {
     /// The names of the layers that ``diagnostics`` numbers.
     public var layerNames: [String] { layers.map(\.name) }
 
-    /// Whether ``diagnostics`` has the gradient noise scale: two more inner products per layer and step.
+    /// Whether ``diagnostics`` has the gradient noise scale: two more inner products per layer and step. Several
+    /// processes with `beta: .zero` (K-FAC) compare no gradients, and have none.
     public var measuresGradientNoise: Bool {
         get { preconditioner.measuresNoise }
         set { preconditioner.measuresNoise = newValue }

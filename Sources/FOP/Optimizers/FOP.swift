@@ -196,13 +196,15 @@ public final class FOP: Optimizer {
     ///   ``FOPCore/AdaptiveDamping``, without gradients.
     @discardableResult public func step(reevaluating loss: () throws -> Tensor) throws -> StepOutcome {
         let before = gathered.sum
+        // The quadratic model is about the mean over the examples.
+        let examples = Double(options.curvature.lossReduction == .sum ? max(1, preconditioner.gatheredExamples) : 1)
         let (outcome, trial) = try takeStep()
         if outcome == .applied, let trial {
             preconditioner.damping = try statistics.preserved {
                 try withoutGradients {
                     // A batch without examples has lost nothing.
                     let pair = try before.map { [try loss(), $0] } ?? [zeroLoss, zeroLoss]
-                    let means = processes.mean(pair.map { $0.detached().to(.float64).to(device).reshaped([]) })
+                    let means = processes.mean(pair.map { $0.detached().to(.float64).to(device).reshaped([]) * (1 / examples) })
                     return trial.damping(after: means[0], before: means[1])
                 }
             }

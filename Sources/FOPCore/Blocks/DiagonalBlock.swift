@@ -5,8 +5,7 @@ import TorchCore
 ///
 /// With several positions per example the statistics form every used example's gradient; set
 /// ``CurvatureConfiguration/factorExamples`` to bound that.
-public final class DiagonalBlock: FisherBlock {
-    /// How the layer uses its weight.
+public final class DiagonalBlock: GeometricBlock {
     public let geometry: any LayerGeometry
 
     private var F = MovingAverage()
@@ -20,11 +19,6 @@ public final class DiagonalBlock: FisherBlock {
     public var fisher: Tensor? { F.value }
 
     public var isReady: Bool { inverse != nil }
-
-    public var shape: [Int] { geometry.matrixShape }
-    public func pack(_ parameters: [Tensor]) -> Tensor { geometry.pack(parameters) }
-    public func unpack(_ matrix: Tensor) -> [Tensor] { geometry.unpack(matrix) }
-    public func gradient(_ record: LayerRecord) -> Tensor { geometry.gradient(record) }
 
     // MARK: Curvature
 

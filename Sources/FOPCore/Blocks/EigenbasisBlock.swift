@@ -10,8 +10,7 @@ import TorchCore
 ///
 /// Costs what Kronecker factors cost, with a decomposition, which takes longer, in the place of an inversion, and one
 /// more number per parameter. Factors above `maximumSize` are block-diagonal, and so are their eigenvectors.
-public final class EigenbasisBlock: FisherBlock {
-    /// How the layer uses its weight.
+public final class EigenbasisBlock: GeometricBlock {
     public let geometry: any LayerGeometry
     private let weightSharing: WeightSharing
     private let maximumSize: Int
@@ -36,16 +35,10 @@ public final class EigenbasisBlock: FisherBlock {
 
     public var isReady: Bool { inputBasis != nil && S.value != nil }
 
-    public var shape: [Int] { geometry.matrixShape }
-    public func pack(_ parameters: [Tensor]) -> Tensor { geometry.pack(parameters) }
-    public func unpack(_ matrix: Tensor) -> [Tensor] { geometry.unpack(matrix) }
-    public func gradient(_ record: LayerRecord) -> Tensor { geometry.gradient(record) }
-
     // MARK: Gathering
 
     public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) {
-        let largest = max(geometry.inputs, geometry.outputs)
-        return (weightSharing == .expand ? geometry.positions(record) : 1, min(largest, maximumSize))
+        geometry.factorSize(record, weightSharing, maximum: maximumSize)
     }
 
     public func accumulate(_ record: LayerRecord, as use: RecordUse) {

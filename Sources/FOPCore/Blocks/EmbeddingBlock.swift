@@ -14,10 +14,8 @@ public final class EmbeddingBlock: FisherBlock {
     private let count, width: Int
     private let paddingIndex: Int?
 
-    private var A = MovingAverage()
-    private var G = MovingAverage()
-    private var inverseA, inverseG: Tensor?
-    private var dampingA, dampingG: Tensor?
+    /// A is kept as its diagonal.
+    private var factors = FactorPair()
     private var uses, outputs: Tensor?
     private var examples = 0
 
@@ -29,11 +27,11 @@ public final class EmbeddingBlock: FisherBlock {
     }
 
     /// The moving average of A's diagonal, count.
-    public var inputFactor: Tensor? { A.value }
+    public var inputFactor: Tensor? { factors.A }
     /// The moving average of G, width x width.
-    public var outputFactor: Tensor? { G.value }
+    public var outputFactor: Tensor? { factors.G }
 
-    public var isReady: Bool { inverseG != nil }
+    public var isReady: Bool { factors.inverses != nil }
 
     public var shape: [Int] { [count, width] }
     public func pack(_ parameters: [Tensor]) -> Tensor { parameters[0] }
@@ -85,63 +83,46 @@ public final class EmbeddingBlock: FisherBlock {
     public var statisticsShapes: [[Int]] { [[count], [width, width]] }
 
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
-        guard statistics.count == 2 else { return }
-        A.update(with: statistics[0], decay: decay, isFinite: isFinite)
-        G.update(with: statistics[1], decay: decay, isFinite: isFinite)
+        factors.update(with: statistics, decay: decay, isFinite: isFinite)
     }
 
     public func updateInverse(damping: Double) -> [InverseOutcome] {
-        guard let A = A.value, let G = G.value else { return [] }
+        guard let (A, G) = factors.averages else { return [] }
         let split = splitDamping(damping, inputDiagonal: A, outputDiagonal: G.diagonal())
-        let newG = robustInverse(addingToDiagonal(G, split.output), last: inverseG)
-        inverseA = finiteReciprocal(A + split.input)
-        inverseG = newG.inverse
-        (dampingA, dampingG) = (split.input, split.output)
+        let newG = robustInverse(addingToDiagonal(G, split.output), last: factors.inverses?.G)
+        factors.setInverses(finiteReciprocal(A + split.input), newG.inverse, damping: split)
         return [newG.outcome]
     }
 
     // MARK: Products
 
     public func fisherProduct(_ matrix: Tensor) -> Tensor {
-        guard let A = A.value, let G = G.value else { return matrix }
+        guard let (A, G) = factors.averages else { return matrix }
         return A.unsqueezed(-1) * matrix.mm(G)
     }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {
-        guard let A = A.value, let G = G.value, let dampingA, let dampingG else { return matrix }
-        return (A + dampingA).unsqueezed(-1) * matrix.mm(addingToDiagonal(G, dampingG))
+        guard let (A, G) = factors.averages, let damping = factors.damping else { return matrix }
+        return (A + damping.A).unsqueezed(-1) * matrix.mm(addingToDiagonal(G, damping.G))
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
-        guard let inverseA, let inverseG else { return matrix }
-        return inverseA.unsqueezed(-1) * matrix.mm(inverseG)
+        guard let (A, G) = factors.inverses else { return matrix }
+        return A.unsqueezed(-1) * matrix.mm(G)
     }
 
     // MARK: State
 
     public var factorShapes: [[Int]] { [[count], [width, width]] }
 
-    public var state: [String: Tensor] {
-        [
-            "input_factor": A.value, "output_factor": G.value, "input_inverse": inverseA, "output_inverse": inverseG,
-            "input_damping": dampingA, "output_damping": dampingG,
-        ].compactMapValues { $0 }
-    }
+    public var state: [String: Tensor] { factors.state }
 
     public var stateShapes: [String: [Int]] {
-        [
-            "input_factor": [count], "output_factor": [width, width], "input_inverse": [count],
-            "output_inverse": [width, width], "input_damping": [], "output_damping": [],
-        ]
+        FactorPair.stateShapes(input: factorShapes[0], output: factorShapes[1], damping: [])
     }
 
     public func load(_ state: [String: Tensor]) {
-        A = MovingAverage(state["input_factor"]?.cloned())
-        G = MovingAverage(state["output_factor"]?.cloned())
-        inverseA = state["input_inverse"]?.cloned()
-        inverseG = state["output_inverse"]?.cloned()
-        dampingA = state["input_damping"]?.cloned()
-        dampingG = state["output_damping"]?.cloned()
+        factors = FactorPair(state)
         (uses, outputs, examples) = (nil, nil, 0)
     }
 }

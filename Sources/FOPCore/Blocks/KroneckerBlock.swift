@@ -2,15 +2,11 @@ import TorchCore
 
 /// F = G (x) A for a layer with a weight (section 2 of the algorithm): A from the layer's inputs, G from its output
 /// gradients. Grouped layers have one pair of factors per group.
-public final class KroneckerBlock: FisherBlock {
-    /// How the layer uses its weight.
+public final class KroneckerBlock: GeometricBlock {
     public let geometry: any LayerGeometry
     private let weightSharing: WeightSharing
 
-    private var A = MovingAverage()
-    private var G = MovingAverage()
-    private var inverseA, inverseG: Tensor?
-    private var dampingA, dampingG: Tensor?
+    private var factors = FactorPair()
     private var sums = KroneckerSums()
     private var merged = MergedPositions()
 
@@ -20,27 +16,18 @@ public final class KroneckerBlock: FisherBlock {
     }
 
     /// The input factor's moving average, (groups x) i x i.
-    public var inputFactor: Tensor? { A.value }
+    public var inputFactor: Tensor? { factors.A }
     /// The output factor's moving average, (groups x) o x o.
-    public var outputFactor: Tensor? { G.value }
+    public var outputFactor: Tensor? { factors.G }
 
-    public var isReady: Bool { inverseA != nil && inverseG != nil }
-
-    public var shape: [Int] { geometry.matrixShape }
+    public var isReady: Bool { factors.inverses != nil }
 
     private var batch: [Int] { geometry.batch }
-
-    public func pack(_ parameters: [Tensor]) -> Tensor { geometry.pack(parameters) }
-
-    public func unpack(_ matrix: Tensor) -> [Tensor] { geometry.unpack(matrix) }
-
-    public func gradient(_ record: LayerRecord) -> Tensor { geometry.gradient(record) }
 
     // MARK: Curvature
 
     public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) {
-        let rows = weightSharing == .expand ? geometry.positions(record) : 1
-        return (rows, max(geometry.inputs, geometry.outputs))
+        geometry.factorSize(record, weightSharing)
     }
 
     public func accumulate(_ record: LayerRecord, as use: RecordUse) {
@@ -86,38 +73,33 @@ public final class KroneckerBlock: FisherBlock {
     }
 
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
-        guard statistics.count == 2 else { return }
-        A.update(with: statistics[0], decay: decay, isFinite: isFinite)
-        G.update(with: statistics[1], decay: decay, isFinite: isFinite)
+        factors.update(with: statistics, decay: decay, isFinite: isFinite)
     }
 
     public func updateInverse(damping: Double) -> [InverseOutcome] {
-        guard let A = A.value, let G = G.value else { return [] }
+        guard let (A, G) = factors.averages else { return [] }
         let split = splitDamping(damping, input: A, output: G)
-        let newA = robustInverse(addingToDiagonal(A, split.input), last: inverseA)
-        let newG = robustInverse(addingToDiagonal(G, split.output), last: inverseG)
-        inverseA = newA.inverse
-        inverseG = newG.inverse
-        dampingA = split.input
-        dampingG = split.output
+        let newA = robustInverse(addingToDiagonal(A, split.input), last: factors.inverses?.A)
+        let newG = robustInverse(addingToDiagonal(G, split.output), last: factors.inverses?.G)
+        factors.setInverses(newA.inverse, newG.inverse, damping: split)
         return [newA.outcome, newG.outcome]
     }
 
     // MARK: Products
 
     public func fisherProduct(_ matrix: Tensor) -> Tensor {
-        guard let A = A.value, let G = G.value else { return matrix }
+        guard let (A, G) = factors.averages else { return matrix }
         return G.matmul(matrix).matmul(A)
     }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {
-        guard let A = A.value, let G = G.value, let dampingA, let dampingG else { return matrix }
-        return addingToDiagonal(G, dampingG).matmul(matrix).matmul(addingToDiagonal(A, dampingA))
+        guard let (A, G) = factors.averages, let damping = factors.damping else { return matrix }
+        return addingToDiagonal(G, damping.G).matmul(matrix).matmul(addingToDiagonal(A, damping.A))
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
-        guard let inverseA, let inverseG else { return matrix }
-        return inverseG.matmul(matrix).matmul(inverseA)
+        guard let (A, G) = factors.inverses else { return matrix }
+        return G.matmul(matrix).matmul(A)
     }
 
     // MARK: State
@@ -126,28 +108,14 @@ public final class KroneckerBlock: FisherBlock {
         [batch + [geometry.inputs, geometry.inputs], batch + [geometry.outputs, geometry.outputs]]
     }
 
-    public var state: [String: Tensor] {
-        [
-            "input_factor": A.value, "output_factor": G.value, "input_inverse": inverseA, "output_inverse": inverseG,
-            "input_damping": dampingA, "output_damping": dampingG,
-        ].compactMapValues { $0 }
-    }
+    public var state: [String: Tensor] { factors.state }
 
     public var stateShapes: [String: [Int]] {
-        let (input, output) = (factorShapes[0], factorShapes[1])
-        return [
-            "input_factor": input, "output_factor": output, "input_inverse": input, "output_inverse": output,
-            "input_damping": batch, "output_damping": batch,
-        ]
+        FactorPair.stateShapes(input: factorShapes[0], output: factorShapes[1], damping: batch)
     }
 
     public func load(_ state: [String: Tensor]) {
-        A = MovingAverage(state["input_factor"]?.cloned())
-        G = MovingAverage(state["output_factor"]?.cloned())
-        inverseA = state["input_inverse"]?.cloned()
-        inverseG = state["output_inverse"]?.cloned()
-        dampingA = state["input_damping"]?.cloned()
-        dampingG = state["output_damping"]?.cloned()
+        factors = FactorPair(state)
         sums = KroneckerSums()
         merged = MergedPositions()
     }

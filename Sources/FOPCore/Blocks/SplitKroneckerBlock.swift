@@ -5,8 +5,7 @@ import TorchCore
 /// n^3.
 ///
 /// The damping is split by the traces of the whole factors, so that both have one number each.
-public final class SplitKroneckerBlock: FisherBlock {
-    /// How the layer uses its weight.
+public final class SplitKroneckerBlock: GeometricBlock {
     public let geometry: any LayerGeometry
     private let weightSharing: WeightSharing
     private let maximumSize: Int
@@ -26,16 +25,10 @@ public final class SplitKroneckerBlock: FisherBlock {
 
     public var isReady: Bool { inverseA != nil && inverseG != nil }
 
-    public var shape: [Int] { geometry.matrixShape }
-    public func pack(_ parameters: [Tensor]) -> Tensor { geometry.pack(parameters) }
-    public func unpack(_ matrix: Tensor) -> [Tensor] { geometry.unpack(matrix) }
-    public func gradient(_ record: LayerRecord) -> Tensor { geometry.gradient(record) }
-
     // MARK: Curvature
 
     public func factorSize(_ record: LayerRecord) -> (rowsPerExample: Int, dimension: Int) {
-        let largest = max(geometry.inputs, geometry.outputs)
-        return (weightSharing == .expand ? geometry.positions(record) : 1, min(largest, maximumSize))
+        geometry.factorSize(record, weightSharing, maximum: maximumSize)
     }
 
     public func accumulate(_ record: LayerRecord, as use: RecordUse) {

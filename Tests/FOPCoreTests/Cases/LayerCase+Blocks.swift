@@ -50,6 +50,18 @@ extension LayerCase {
         return [weight, bias]
     }
 
+    /// The layer of Documentation/add-a-layer.md.
+    static let scale = LayerCase(
+        name: "scale", inputShape: [2, 4], outputShape: [2, 4],
+        block: { _ in UnitWiseBlock(.layer, parameterShape: [4], hasBias: false) },
+        reference: { _ in .unitWise(width: 1) },
+        examples: { input, gradient in
+            zip(input.parts, gradient.parts).map { x, g -> LayerExample in
+                let products = zip(x.values, g.values).map { $0 * $1 }
+                return LayerExample(gradient: (0..<4).map { products[$0] + products[4 + $0] })
+            }
+        })
+
     /// Kinds of blocks beside the Kronecker product of whole factors, for layers of every kind.
     static let otherBlocks = [linear[0], linear[3], convolutions[2], convolutions[7], transposed[4]].flatMap { layer in
         let make = layer.block

@@ -40,7 +40,7 @@ struct LayerCase: Sendable {
 }
 
 extension LayerCase {
-    static let all = linear + convolutions + normalizations + transposed + parts + otherBlocks
+    static let all = linear + convolutions + normalizations + transposed + parts + otherBlocks + [scale]
 
     static let linear = [
         linear("linear"), linear("linear without bias", hasBias: false), linear("sequence", positions: [3]),
