@@ -15,7 +15,9 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
 
     /// - Parameter calls: of one pass.
     private func take(_ calls: [LayerRecord], into block: any FisherBlock, decay: Double, damping: Double) {
-        for (number, record) in calls.enumerated() { block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall) }
+        for (number, record) in calls.enumerated() {
+            block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall)
+        }
         let statistics = block.takeStatistics(gradientScale: Double(calls[0].examples))
         block.updateAverages(statistics, decay: decay, isFinite: Tensor(true))
         _ = block.updateInverse(damping: damping)

@@ -47,10 +47,12 @@ final class EmbeddingBlockTests: SmallTensorTestCase {
         _ block: any FisherBlock, _ calls: [LayerRecord], _ examples: [LayerExample], scale: Double, _ title: String
     ) {
         let reference = ReferenceBlock.kronecker(.expand)
-        let gradient = calls.map(block.gradient)
-        assertReference(
-            gradient.dropFirst().reduce(gradient[0]) { $0 + $1 } * scale, transposed(sum(examples)), "\(title): gradient")
-        for (number, record) in calls.enumerated() { block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall) }
+        let gradients = calls.map(block.gradient)
+        let gradient = gradients.dropFirst().reduce(gradients[0]) { $0 + $1 } * scale
+        assertReference(gradient, transposed(sum(examples)), "\(title): gradient")
+        for (number, record) in calls.enumerated() {
+            block.accumulate(record, as: number == 0 ? .newExamples : .anotherCall)
+        }
         let statistics = block.takeStatistics(gradientScale: scale)
         // An example of padding alone uses no vector, and counts in 1/N of G.
         let used = examples.filter { $0.groups[0].contains { $0.input.contains { $0 != 0 } } }
@@ -82,8 +84,8 @@ final class EmbeddingBlockTests: SmallTensorTestCase {
         }
     }
 
-    /// As the registry makes the block, with either setting for shared weights: a position of an embedding is always an
-    /// input of its own. Positions with the padding index are as if they were not there; the third example has no others.
+    /// As the registry makes the block, with either setting for shared weights: a position of an embedding is always
+    /// an input of its own. Positions with the padding index are as if they were not there; the third example has no others.
     func testBothSettingsAndPadding() throws {
         let indices = Tensor([1, 2, 0, 3, 2, 2, 5, 1], shape: [4, 2])
         for sharing in [WeightSharing.expand, .reduce] {

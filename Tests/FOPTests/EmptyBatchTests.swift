@@ -51,7 +51,9 @@ final class EmptyBatchTests: SmallTensorTestCase {
 
     private let sampled = fop { $0.curvature.fisher = .monteCarlo() }
 
-    private func gather(_ model: Net, _ optimizer: any Optimizer, _ count: Int, seed: UInt64, share: Double = 1) throws {
+    private func gather(
+        _ model: Net, _ optimizer: any Optimizer, _ count: Int, seed: UInt64, share: Double = 1
+    ) throws {
         let batch = LabelledBatch(count, [1, 6, 6], classes: 3, seed: seed, dtype: model.last.weight.value.dtype)
         let output = model(batch.inputs)
         let loss = crossEntropy(output, batch.labels) * share
@@ -63,7 +65,9 @@ final class EmptyBatchTests: SmallTensorTestCase {
     }
 
     private var all: [String: MakeOptimizer] {
-        OptimizerStateTests.optimizers.merging(Self.fops) { first, _ in first }.merging(["sampled": sampled]) { first, _ in first }
+        [OptimizerStateTests.optimizers, Self.fops, ["sampled": sampled]].reduce([:]) { all, some in
+            all.merging(some) { first, _ in first }
+        }
     }
 
     /// A step of nothing is left out and counted, and the run goes on as if it had not been: at the start as well.
@@ -159,7 +163,8 @@ final class EmptyBatchTests: SmallTensorTestCase {
         }
     }
 
-    /// Batches of one example and of odd numbers: finite steps that change every parameter. SOAP's first one only looks.
+    /// Batches of one example and of odd numbers: finite steps that change every parameter. SOAP's first one only
+    /// looks.
     func testOneExampleAndOddNumbers() throws {
         for (name, make) in all {
             for (count, batchNorm) in [(1, true), (1, false), (3, true), (7, false)] {
@@ -171,8 +176,9 @@ final class EmptyBatchTests: SmallTensorTestCase {
                     XCTAssertEqual(try optimizer.step(), .applied, "\(name), \(count)")
                     if name == "SOAP", seed == 0 { continue }
                     for ((parameter, value), old) in zip(model.namedParameters, before) {
-                        XCTAssertTrue(value.value.isFinite().all().item(as: Bool.self), "\(name), \(count), \(parameter)")
-                        XCTAssertFalse(value.value.detached().isEqual(to: old), "\(name), \(count), \(parameter)")
+                        let title = "\(name), \(count), \(parameter)"
+                        XCTAssertTrue(value.value.isFinite().all().item(as: Bool.self), title)
+                        XCTAssertFalse(value.value.detached().isEqual(to: old), title)
                     }
                 }
             }

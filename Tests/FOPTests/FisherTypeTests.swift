@@ -108,8 +108,8 @@ final class FisherTypeTests: SmallTensorTestCase {
         ]
     }
 
-    /// Of a sum over everything squares have the second derivative 2, truth values p (1 - p), and classes what their mean
-    /// over the examples has.
+    /// Of a sum over everything squares have the second derivative 2, truth values p (1 - p), and classes what
+    /// their mean over the examples has.
     func testTheFisherOfASum() throws {
         let p = model()(batch.inputs).detached().sigmoid()
         let diagonal = (p * (1 - p)).mean([0]).scalars(as: Double.self)

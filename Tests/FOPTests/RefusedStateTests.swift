@@ -103,7 +103,9 @@ final class RefusedStateTests: SmallModelTestCase {
                 let factor = name == "EKFAC" ? "output_basis" : "output_inverse"
                 cases += [
                     ("no 'curvature.counters'", { $0["curvature.counters"] = nil }),
-                    ("'curvature.counters' has other than whole numbers", { $0["curvature.counters"] = Tensor([1, -5, 0, 0]) }),
+                    ("'curvature.counters' has other than whole numbers", {
+                        $0["curvature.counters"] = Tensor([1, -5, 0, 0])
+                    }),
                     ("'curvature.damping' is nan", { $0["curvature.damping"] = Tensor(Double.nan) }),
                     ("no 'curvature.noise_square'", { $0["curvature.noise_square"] = nil }),
                     ("'curvature.last.input_factor", { state in
@@ -150,8 +152,8 @@ final class RefusedStateTests: SmallModelTestCase {
         }
     }
 
-    /// A file of another model with the same names tells by its layout, whatever else is in it: momentum and factors may
-    /// both be missing.
+    /// A file of another model with the same names tells by its layout, whatever else is in it: momentum and factors
+    /// may both be missing.
     func testAStateOfAnotherModelNamesTheFirstShape() throws {
         for (name, make) in optimizers {
             for hasStepped in [true, false] {
@@ -178,9 +180,9 @@ final class RefusedStateTests: SmallModelTestCase {
     func testParametersTooManyOrTooFew() throws {
         for (name, make) in optimizers {
             let larger = try make(Larger())
-            try assertRefused(make, name, saying: "a parameter 'head.weight' of shape [2, 3], which the model does not") {
-                optimizer, _ in try optimizer.load(larger.state)
-            }
+            try assertRefused(
+                make, name, saying: "a parameter 'head.weight' of shape [2, 3], which the model does not"
+            ) { optimizer, _ in try optimizer.load(larger.state) }
             let model = Net()
             let smaller = try make(model)
             try run(model, smaller, 0..<2)

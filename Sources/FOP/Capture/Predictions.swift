@@ -8,8 +8,8 @@ public enum Predictions {
     case categorical(logits: Tensor)
     /// Scores before the sigmoid, one for each truth value: of a binary cross entropy.
     case bernoulli(logits: Tensor)
-    /// Numbers, … x features: of ``meanSquaredError(_:_:reduction:)``, whose noise has the variance features / 2, or 1/2
-    /// where the loss is the sum over all of them.
+    /// Numbers, … x features: of ``meanSquaredError(_:_:reduction:)``, whose noise has the variance features / 2, or
+    /// 1/2 where the loss is the sum over all of them.
     case gaussian(mean: Tensor)
 
     /// The model's output.

@@ -80,12 +80,11 @@ private struct StatePlaces {
         }
     }
 
-    /// Factors and inverses can be missing, all of them or those of layers that nothing has passed through; of one block
-    /// all are there or none.
+    /// Factors and inverses can be missing, all of them or those of layers that nothing has passed through; of one
+    /// block all are there or none.
     func curvature(_ reader: inout StateReader) throws -> [String: Tensor] {
         let prefix = "curvature."
-        var found = ["damping": try reader.tensor(prefix + "damping", shape: [])]
-        _ = try reader.number(prefix + "damping")
+        var found = ["damping": Tensor(try reader.number(prefix + "damping", minimum: 0))]
         found["counters"] = try reader.counts(prefix + "counters", count: 4, minimum: -1)
         let noise = FisherPreconditioner.noiseShapes.sorted { $0.key < $1.key }
         for (name, shape) in noise where noise.contains(where: { reader.has(prefix + $0.key) }) {

@@ -204,8 +204,8 @@ public final class FOP: Optimizer {
                 try withoutGradients {
                     // A batch without examples has lost nothing.
                     let pair = try before.map { [try loss(), $0] } ?? [zeroLoss, zeroLoss]
-                    let means = processes.mean(pair.map { $0.detached().to(.float64).to(device).reshaped([]) * (1 / examples) })
-                    return trial.damping(after: means[0], before: means[1])
+                    let means = processes.mean(pair.map { $0.detached().to(.float64).to(device).reshaped([]) })
+                    return trial.damping(after: means[0] * (1 / examples), before: means[1] * (1 / examples))
                 }
             }
         }

@@ -52,7 +52,7 @@ public final class LossScaler {
     /// - Throws: ``TorchError/stateMismatch(_:)`` naming the first key or shape that differs; then nothing has changed.
     public func load(_ state: [String: Tensor]) throws {
         var reader = StateReader(state)
-        let (scale, count) = (try reader.number("scale"), try reader.count("good_steps"))
+        let (scale, count) = (try reader.number("scale", minimum: 0), try reader.count("good_steps"))
         try reader.finish()
         optimizer.lossScale = scale
         goodSteps = count

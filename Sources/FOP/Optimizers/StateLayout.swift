@@ -29,9 +29,9 @@ struct StateLayout: Equatable {
 
     /// - Throws: ``TorchError/stateMismatch(_:)`` for a tensor that is no such text.
     init(_ tensor: Tensor) throws {
-        guard tensor.dtype == .uint8, let text = String(validating: tensor.scalars(as: UInt8.self), as: UTF8.self) else {
-            throw Self.unreadable
-        }
+        guard tensor.dtype == .uint8,
+            let text = String(validating: tensor.scalars(as: UInt8.self), as: UTF8.self)
+        else { throw Self.unreadable }
         entries = try text.split(separator: "\n").map { line in
             let parts = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
             let shape = parts.count == 3 ? parts[1].split(separator: " ").map { Int($0) } : [nil]
@@ -67,7 +67,10 @@ struct StateLayout: Equatable {
         let own = Set(entries.map(\.name))
         if let other = saved.entries.first(where: { !own.contains($0.name) }) {
             throw TorchError.stateMismatch(
-                "the saved state has a parameter '\(other.name)' of shape \(other.shape), which the model does not: \(Self.advice)")
+                """
+                the saved state has a parameter '\(other.name)' of shape \(other.shape), which the model does not: \
+                \(Self.advice)
+                """)
         }
     }
 

@@ -60,15 +60,23 @@ struct StateReader {
     mutating func counts(_ key: String, count: Int, minimum: Int) throws -> Tensor {
         let tensor = try tensor(key, shape: [count])
         guard !tensor.dtype.isFloatingPoint, tensor.scalars(as: Int.self).allSatisfy({ $0 >= minimum }) else {
-            throw TorchError.stateMismatch("the saved state's '\(key)' has other than whole numbers of \(minimum) or more")
+            throw TorchError.stateMismatch(
+                "the saved state's '\(key)' has other than whole numbers of \(minimum) or more")
         }
         return tensor
     }
 
     /// The real number under that key.
     mutating func number(_ key: String) throws -> Double {
-        let value = try tensor(key, shape: []).item(as: Double.self)
-        guard value.isFinite else { throw TorchError.stateMismatch("the saved state's '\(key)' is \(value)") }
+        try tensor(key, shape: []).item(as: Double.self)
+    }
+
+    /// The same for what has to be finite, and `minimum` or more.
+    mutating func number(_ key: String, minimum: Double) throws -> Double {
+        let value = try number(key)
+        guard value.isFinite, value >= minimum else {
+            throw TorchError.stateMismatch("the saved state's '\(key)' is \(value): a number of \(minimum) or more expected")
+        }
         return value
     }
 

@@ -14,8 +14,8 @@ extension GeometricBlock {
 }
 
 extension LayerGeometry {
-    /// How many rows for Kronecker factors an example of the record gives, and the larger of their dimensions, in blocks
-    /// of at most `maximum`.
+    /// How many rows for Kronecker factors an example of the record gives, and the larger of their dimensions, in
+    /// blocks of at most `maximum`.
     func factorSize(
         _ record: LayerRecord, _ weightSharing: WeightSharing, maximum: Int = .max
     ) -> (rowsPerExample: Int, dimension: Int) {

@@ -1,8 +1,8 @@
+// The block of Documentation/add-a-block.md, word for word: `GuideTests` compares them.
+
 import FOP
 import FOPCore
 import Torch
-
-// The block of Documentation/add-a-block.md, word for word: `GuideTests` compares them.
 
 /// F = c I, where c is the mean square of the elements of the mean gradient.
 final class IsotropicBlock: GeometricBlock {

@@ -1,8 +1,8 @@
+// The layer of Documentation/add-a-layer.md, word for word: `GuideTests` compares them.
+
 import FOP
 import FOPCore
 import Torch
-
-// The layer of Documentation/add-a-layer.md, word for word: `GuideTests` compares them.
 
 /// `y = x * w`, over the last dimension.
 final class Scale: Module, Layer {
