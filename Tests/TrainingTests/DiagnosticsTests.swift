@@ -41,11 +41,15 @@ final class DiagnosticsTests: XCTestCase {
         }
     }
 
-    /// They change nothing in the run.
+    /// They change nothing in the run; its checkpoint has the noise scale's averages besides.
     func testTheRunIsTheSame() throws {
         let trainers = try [nil, 1].map { try makeTrainer(settings($0)) }
         for trainer in trainers { _ = try trainer.run() }
-        assertIdentical(trainers[0].checkpoint.tensors, trainers[1].checkpoint.tensors)
+        var measured = trainers[1].checkpoint.tensors
+        for name in ["noise_square", "noise_variance"] {
+            XCTAssertNotNil(measured.removeValue(forKey: "optimizer.curvature.\(name)"))
+        }
+        assertIdentical(trainers[0].checkpoint.tensors, measured)
     }
 
     /// Where the step that was to be read is left out, the next one is.
