@@ -84,7 +84,8 @@ private struct StatePlaces {
     /// block all are there or none.
     func curvature(_ reader: inout StateReader) throws -> [String: Tensor] {
         let prefix = "curvature."
-        var found = ["damping": Tensor(try reader.number(prefix + "damping", minimum: 0))]
+        // -1 is the damping that goes by the batch.
+        var found = ["damping": Tensor(try reader.number(prefix + "damping", minimum: -1))]
         found["counters"] = try reader.counts(prefix + "counters", count: 4, minimum: -1)
         let noise = FisherPreconditioner.noiseShapes.sorted { $0.key < $1.key }
         for (name, shape) in noise where noise.contains(where: { reader.has(prefix + $0.key) }) {
