@@ -24,8 +24,11 @@ def kronecker_matrices(A, G, damping):
     return np.kron(G, A), damped
 
 
-def half_gradients(per_example, first):
-    """The mean gradients (N x ...) of the first so many examples, and of the others."""
+def half_gradients(per_example, first, beta="paper"):
+    """The mean gradients (N x ...) of the first so many examples, and of the others. K-FAC, beta zero, knows no halves:
+    the gradient of the mean loss stands for both."""
+    if beta == "zero":
+        return per_example.mean(0), per_example.mean(0)
     return per_example[:first].mean(0), per_example[first:].mean(0)
 
 
@@ -37,7 +40,7 @@ def project(g1, g2, F, M, beta="paper", eta="average", metric="fisher"):
     perpendicular = difference - s * average
     u, v = np.linalg.solve(M, average), np.linalg.solve(M, perpendicular)
     B, D, E = average @ u, average @ v, perpendicular @ v
-    weight = {"paper": D / (E * (1 + EPSILON)), "zero": 0.0}.get(beta, beta)
+    weight = D / (E * (1 + EPSILON)) if beta == "paper" else {"zero": 0.0}.get(beta, beta)
     length = (B + weight * D) / (B + 2 * weight * D + weight**2 * E)
     length = {"average": length, "sum": 2 * length, "off": 1.0}[eta]
     return length * (u + weight * v)

@@ -39,10 +39,13 @@ class Reference:
         self.averages[name] = new if old is None else self.decay * old + (1 - self.decay) * new
         return self.averages[name]
 
+    def halves(self, per_example):
+        return half_gradients(per_example, self.first, self.projection.get("beta"))
+
     def kronecker(self, name, a, g):
         A, G = kronecker_statistics(a, g, self.approximation)
         F, M = kronecker_matrices(self.averaged(f"{name}.A", A), self.averaged(f"{name}.G", G), self.damping)
-        return F, M, *half_gradients(np.einsum("nto,nti->noi", g, a), self.first)
+        return F, M, *self.halves(np.einsum("nto,nti->noi", g, a))
 
     def grouped(self, blocks):
         """All groups are one block: their matrices are on the diagonal of one."""
@@ -53,7 +56,7 @@ class Reference:
     def unit_wise(self, name, gradients):
         F = self.averaged(name, np.einsum("nui,nuj->uij", gradients, gradients) / len(gradients))
         M = F + self.damping * np.eye(2)
-        g1, g2 = half_gradients(gradients, self.first)
+        g1, g2 = self.halves(gradients)
         d = project(g1.ravel(), g2.ravel(), block_diagonal(F), block_diagonal(M), **self.projection)
         return d.reshape(-1, 2)
 

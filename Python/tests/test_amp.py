@@ -128,8 +128,26 @@ def test_backward_inside_autocast_keeps_factors_exact():
         assert torch.equal(ours[key], plain[key]), key
 
 
-@pytest.mark.skipif(torch.__version__.startswith("2.10."), reason="torch 2.10 itself trains this model differently on a "
-                    "CPU without bfloat16 instructions: not looked into")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("numbers", [15, 16, 577])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_parameters_in_half_precision_move(dtype, numbers, momentum):
+    """torch 2.10's fused SGD leaves those of 16 numbers and more where they are, on the CPU."""
+    torch.manual_seed(0)
+    model = torch.nn.Module()
+    model.free = torch.nn.Parameter(torch.randn(numbers).to(dtype))
+    before = model.free.detach().clone()
+    optimizer = fop.FOP(model, lr=0.5, momentum=momentum)
+    velocity = torch.zeros(numbers)
+    expected = before.float()
+    for _ in range(2):
+        model.free.grad = torch.randn(numbers).to(dtype)
+        velocity = momentum * velocity + model.free.grad.float()
+        expected = expected - 0.5 * velocity
+        optimizer.step()
+    torch.testing.assert_close(model.free.detach().float(), expected, rtol=0.02, atol=0.02)
+
+
 def test_a_model_in_bfloat16_trains():
     torch.manual_seed(0)
     model = convolutional().bfloat16()

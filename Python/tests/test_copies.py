@@ -69,3 +69,12 @@ def test_the_model_goes_when_nobody_else_holds_it():
     gc.collect()
     assert gone() is None
     optimizer.step()
+
+
+def test_a_hook_that_is_removed_while_its_layer_runs():
+    """Garbage collection may take an optimizer away in the middle of a forward pass."""
+    model = small_model()
+    model[0].register_forward_hook(lambda *given: optimizer._capture.remove())
+    optimizer = fop.FOP(model, lr=0.1)
+    backward(model)
+    assert len(model[0]._forward_hooks) == 1

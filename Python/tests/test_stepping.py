@@ -1,6 +1,7 @@
 """Closures, zeroed gradients, passes that train nothing, and steps that are not finite."""
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -117,3 +118,90 @@ def test_nothing_changes_where_something_is_not_finite():
     backward(model)
     optimizer.step()
     assert optimizer.stats["steps"] == 2
+
+
+@pytest.mark.parametrize("make", [fop.FOP, fop.KFAC])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_second_step_along_the_same_gradients_is_kfacs(make, reduction):
+    model = small_model().double()
+    optimizer = make(model, lr=0.1, momentum=0.0, kl_clip=None, loss_reduction=reduction)
+    x, labels = data()
+    functional.cross_entropy(model(x.double()), labels, reduction=reduction).backward()
+    optimizer.step()
+    state = optimizer.state_dict()["curvature"]
+    layer = model[3]
+    gradient = torch.cat([layer.weight.grad, layer.bias.grad[:, None]], 1) / (1 if reduction == "mean" else 16)
+    expected = state["3.output_inverse"] @ gradient @ state["3.input_inverse"]
+    for _ in range(2):
+        before = torch.cat([layer.weight, layer.bias[:, None]], 1).detach()
+        optimizer.step()
+        moved = before - torch.cat([layer.weight, layer.bias[:, None]], 1).detach()
+        torch.testing.assert_close(moved, 0.1 * expected, rtol=1e-9, atol=1e-12)
+    after = optimizer.state_dict()["curvature"]
+    assert all(torch.equal(after[key], state[key]) for key in state if key != "counters")
+    assert optimizer.stats["steps"] == 3
+
+
+def test_gradients_that_the_loop_sets_itself_are_preconditioned():
+    model, twin = small_model(), small_model()
+    optimizer, other = fop.KFAC(model, lr=0.1, momentum=0.0), fop.KFAC(twin, lr=0.1, momentum=0.0)
+    for one, stepping in ((model, optimizer), (twin, other)):
+        backward(one)
+        stepping.step()
+        stepping.zero_grad()
+    x, labels = data(seed=1)
+    gradients = torch.autograd.grad(functional.cross_entropy(model(x), labels), list(model.parameters()))
+    for parameter, gradient in zip(model.parameters(), gradients):
+        parameter.grad = gradient
+    backward(twin, 1)
+    optimizer.step()
+    other.step()
+    for one, reference in zip(parameters(model), parameters(twin)):
+        torch.testing.assert_close(one, reference)
+
+
+def test_backward_passes_of_several_threads_at_once_are_refused():
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1)
+    inside, goes_on = threading.Event(), threading.Event()
+
+    def wait(gradient):
+        inside.set()
+        assert goes_on.wait(20)
+
+    def slow():
+        x, labels = data()
+        hidden = model[0](x)
+        hidden.register_hook(wait)
+        functional.cross_entropy(model[1:](hidden), labels).backward()
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    assert inside.wait(20)
+    with pytest.raises(RuntimeError, match="a backward pass through this model began before another one had ended"):
+        backward(model)
+    goes_on.set()
+    thread.join()
+    optimizer.zero_grad()
+    backward(model)
+    optimizer.step()
+    assert optimizer.stats["steps"] == 1
+
+
+def test_a_backward_pass_that_fails_leaves_the_next_one_free():
+    model, twin = small_model(), small_model()
+    optimizer, other = fop.FOP(model, lr=0.1), fop.FOP(twin, lr=0.1)
+
+    def fail(gradient):
+        raise KeyError("on purpose")
+
+    x, labels = data()
+    hidden = model[0](x)
+    hidden.register_hook(fail)
+    with pytest.raises(KeyError):
+        functional.cross_entropy(model[1:](hidden), labels).backward()
+    optimizer.zero_grad()
+    for one, stepping in ((model, optimizer), (twin, other)):
+        backward(one, 1)
+        stepping.step()
+    assert_same(parameters(model), parameters(twin))

@@ -59,11 +59,21 @@ final class Engine {
     /// - Returns: whether they are what the records say, where that was looked at.
     func complete(_ gradients: [Tensor], block index: Int) -> Bool {
         guard checks[index].agrees(with: gradients) else {
-            preconditioner.discard(block: index)
+            discard(block: index)
             return false
         }
         preconditioner.complete(gradients, block: index)
         return true
+    }
+
+    /// Lets go of what was gathered since the last step: of one block, or of all.
+    func discard(block index: Int? = nil) {
+        guard let index else {
+            for index in checks.indices { checks[index].discard() }
+            return preconditioner.discard()
+        }
+        checks[index].discard()
+        preconditioner.discard(block: index)
     }
 
     func block(_ index: Int) throws -> Block {

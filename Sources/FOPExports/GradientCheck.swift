@@ -18,6 +18,9 @@ struct GradientCheck {
         explained = explained.map { $0 + gradient } ?? gradient
     }
 
+    /// Lets go of records that no gradients will follow.
+    mutating func discard() { explained = nil }
+
     /// Looks at the first gradients that are finite; waits for the device then.
     mutating func agrees(with gradients: [Tensor]) -> Bool {
         guard !isDone, let explained else { return true }

@@ -55,11 +55,29 @@ nonisolated(unsafe) let recordOperators = [
             return [.bool(engine.complete(gradients, block: index))]
         }
     },
+    // Of the blocks named, those that have curvature take part in the next step with their mean gradients alone.
+    ExportedOperator("assume(int engine, int[] blocks, Tensor[] gradients, int[] counts) -> int[]") { arguments in
+        let (number, indices) = (arguments.int(), arguments.ints())
+        let (gradients, counts) = (arguments.tensors(), arguments.ints())
+        return try EngineStore.shared.use(number) { engine in
+            var rest = gradients[...]
+            var taken: [Int] = []
+            for (index, count) in zip(indices, counts) {
+                let own = Array(rest.prefix(count))
+                rest = rest.dropFirst(count)
+                guard try engine.block(index).fisher.isReady else { continue }
+                engine.preconditioner.assume(own, block: index)
+                taken.append(index)
+            }
+            return [.ints(taken)]
+        }
+    },
     // Lets go of what was gathered since the last step: of one block, or (-1) of all.
     ExportedOperator("discard(int engine, int block) -> ()") { arguments in
         let (number, index) = (arguments.int(), arguments.int())
         return try EngineStore.shared.use(number) { engine in
-            if index < 0 { engine.preconditioner.discard() } else { engine.preconditioner.discard(block: index) }
+            if index >= 0 { _ = try engine.block(index) }
+            engine.discard(block: index < 0 ? nil : index)
             return []
         }
     },

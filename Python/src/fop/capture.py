@@ -33,6 +33,7 @@ class Capture:
         self._finalizer = weakref.finalize(self, _remove, self._handles)
         self._task = -1
         """The backward pass under way, or the last one."""
+        self._running: weakref.ref[_Pass] | None = None
         self._outer: dict[int, int] = {}
         """Backward passes within it, as reentrant checkpoints make them, and the one that they belong to."""
         self._totals: dict[int, dict[int, Tensor]] = {}
@@ -153,6 +154,14 @@ class Capture:
         return self._outer.get(task, task)
 
     def _begin(self, task: int) -> None:
+        if self._running is not None and self._running() is not None:
+            raise RuntimeError("fop: a backward pass through this model began before another one had ended (from several "
+                               "threads, or from within it), so their gradients cannot be told apart: let one follow "
+                               "the other")
+        # Lives as long as the pass, also where that fails.
+        running = _Pass()
+        torch.autograd.Variable._execution_engine.queue_callback(running)
+        self._running = weakref.ref(running)
         self._drop_zeroed()
         for index in self._totals:
             self.engine.discard(index)
@@ -283,7 +292,15 @@ def look(reference: "weakref.ref[Capture]", index: int | None, module: nn.Module
 
 def _is_transformed() -> bool:
     """While a model is exported or traced, or within torch.func.grad or vmap, no `.grad` comes of what passes."""
-    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+    # Not is_exporting(): in code that torch 2.10 compiles it is always true.
+    return torch.compiler._is_exporting_flag or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+
+
+class _Pass:
+    """A backward pass under way: autograd holds this, and calls it at the end."""
+
+    def __call__(self) -> None:
+        pass
 
 
 class ForwardHook:
@@ -295,8 +312,10 @@ class ForwardHook:
         """Of the layer; None for the model itself."""
         self._look = look
 
-    def __call__(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
-        if torch.is_grad_enabled() and not _is_transformed():
+    def __call__(self, module: nn.Module, arguments: tuple[Any, ...], *results: Any) -> None:
+        # Without keywords when this was removed while the module ran, as garbage collection may do.
+        if len(results) == 2 and torch.is_grad_enabled() and not _is_transformed():
+            keywords, output = results
             self._look(self._capture, self._index, module, arguments, keywords, output)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -54,6 +54,12 @@ class Engine:
         """Returns whether they are what the records say, which is looked at the first time."""
         return self._ops.complete(self.number, block, gradients)
 
+    def assume(self, blocks: Sequence[int], gradients: Sequence[Sequence[Tensor]]) -> set[int]:
+        """Has blocks that nothing was gathered for take part in the next step with their gradients; without those that
+        have no curvature yet, which are left out of what is returned."""
+        flat = [gradient for part in gradients for gradient in part]
+        return set(self._ops.assume(self.number, blocks, flat, [len(part) for part in gradients]))
+
     def discard(self, block: int | None = None) -> None:
         self._ops.discard(self.number, -1 if block is None else block)
 

@@ -126,6 +126,7 @@ class FOP(torch.optim.Optimizer):
         self._intervals = (factor_interval, inverse_interval)
         self._skipped: Tensor | None = None
         self._warned: set[str] = set()
+        self._spent: _Spent | None = None
         self._defaults = {
             "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
             "fallback_scale": _fallback_scale(fallback_lr, lr),
@@ -184,7 +185,7 @@ class FOP(torch.optim.Optimizer):
             self._engine.join(name, rank, size)
         self._has_joined = True
 
-    def _check_processes(self) -> None:
+    def _check_processes(self, has_gradients: bool) -> None:
         """Raises where several processes would each go their own way, or have no more than parts of the model."""
         if self._has_joined or not several_processes():
             return
@@ -192,7 +193,7 @@ class FOP(torch.optim.Optimizer):
         if model is not None:
             # It may have been sharded since this optimizer was made.
             check_whole(model)
-        if self._process_group == "auto" and self._layers:
+        if self._process_group == "auto" and self._layers and has_gradients:
             raise RuntimeError(
                 f"torch.distributed has {torch.distributed.get_world_size()} processes and the model's forward pass "
                 "did not go through DistributedDataParallel: wrap the model in it and call the wrapper; or pass "
@@ -209,6 +210,9 @@ class FOP(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient. A step with anything that is not finite changes nothing.
+
+        Gradients that no backward pass was seen for since the last step (a second step along the same ones, `.grad` set
+        by the loop) take K-FAC's step: nothing is known of their halves.
 
         Args:
             closure: computes the loss again, with its backward pass; called once, before the step.
@@ -229,8 +233,8 @@ class FOP(torch.optim.Optimizer):
     def _take_step(self) -> None:
         groups = {parameter: group for group in self.param_groups for parameter in group["params"]}
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
-        self._check_processes()
         self._warn_of_strangers(groups)
+        self._check_processes(bool(gradients))
         if not gradients:
             self._capture.discard()
             return
@@ -242,12 +246,17 @@ class FOP(torch.optim.Optimizer):
         # Asking for the scale waits for the device.
         scale = amp.backward_scale(self) if has_statistics else 1.0
         amp.unscale(self, list(gradients.values()))
-        recorded = self._parameters_of(self._capture.recorded)
+        known = self._capture.recorded
+        if assumed := self._assume_means(gradients, known):
+            known |= assumed
+            examples, _ = self._engine.gathered()
+        recorded = self._parameters_of(known)
         finite = self._others_finite(
             [gradient for parameter, gradient in gradients.items() if parameter not in recorded])
-        updates, covered, finite = self._preconditioned(gradients, groups, scale, finite)
+        updates, covered, finite = self._preconditioned(gradients, groups, known, scale, finite)
         self._warn_of_silent_layers(gradients, covered)
         self._capture.discard()
+        self._spent = _Spent(next(iter(gradients.values())))
         self._count(finite)
         if finite.device.type == "cpu" and not finite.item():
             return
@@ -261,15 +270,30 @@ class FOP(torch.optim.Optimizer):
     def _parameters_of(self, blocks: Iterable[int]) -> set[nn.Parameter]:
         return {parameter for index in blocks for parameter in self._layers[index].parameters}
 
+    def _assume_means(self, gradients: dict[nn.Parameter, Tensor], recorded: set[int]) -> set[int]:
+        """Layers with curvature and with gradients that no pass was seen for, as in a second step along the same ones,
+        or where the loop sets `.grad` itself: nothing is known of their halves, so their step is K-FAC's."""
+        if self._has_joined and not (self._spent and self._spent.is_still(next(iter(gradients.values())))):
+            # They may have been seen in another process.
+            return set()
+        blocks = [index for index in self._with_gradients(range(len(self._layers)), gradients)
+                  if index not in recorded and index not in self._capture.unexplained]
+        if not blocks:
+            return set()
+        return self._engine.assume(
+            blocks, [[gradients[parameter] for parameter in self._layers[index].parameters] for index in blocks])
+
+    def _with_gradients(self, blocks: Iterable[int], gradients: dict[nn.Parameter, Tensor]) -> list[int]:
+        return [index for index in blocks
+                if all(parameter in gradients for parameter in self._layers[index].parameters)]
+
     def _preconditioned(
-        self, gradients: dict[nn.Parameter, Tensor], groups: dict[nn.Parameter, dict[str, Any]], scale: float,
-        others_finite: Tensor | None,
+        self, gradients: dict[nn.Parameter, Tensor], groups: dict[nn.Parameter, dict[str, Any]], known: set[int],
+        scale: float, others_finite: Tensor | None,
     ) -> tuple[list[Update], set[nn.Parameter], Tensor]:
-        """The updates of blocks that something passed through, their parameters, and whether everything is finite."""
+        """The updates of blocks whose gradients are known, their parameters, and whether everything is finite."""
         # What passed through in another process counts as well.
-        candidates = range(len(self._layers)) if self._has_joined else sorted(self._capture.recorded)
-        blocks = [index for index in candidates
-                  if all(parameter in gradients for parameter in self._layers[index].parameters)]
+        blocks = self._with_gradients(range(len(self._layers)) if self._has_joined else sorted(known), gradients)
         if not blocks:
             return [], set(), torch.tensor(True) if others_finite is None else others_finite
         members = [self._layers[index].parameters for index in blocks]
@@ -414,6 +438,17 @@ class KFAC(FOP):
             if name in options:
                 raise TypeError(f"KFAC has no {name}: use fop.FOP")
         super().__init__(model, lr, momentum, weight_decay, beta="zero", eta="off", **options)
+
+
+class _Spent:
+    """A gradient that a step was taken along, as it was then."""
+
+    def __init__(self, gradient: Tensor):
+        self._gradient = weakref.ref(gradient)
+        self._version = gradient._version
+
+    def is_still(self, gradient: Tensor) -> bool:
+        return gradient is self._gradient() and gradient._version == self._version
 
 
 _THE_LOOP = 6

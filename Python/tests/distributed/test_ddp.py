@@ -154,6 +154,32 @@ def test_several_processes_without_a_wrapper_are_refused():
         together(2, without_wrapper, group="auto", averages=True)
 
 
+def before_any_pass(rank, size):
+    optimizer = fop.FOP(Network(), lr=0.1)
+    optimizer.step()
+    return optimizer.stats["steps"]
+
+
+def test_a_step_before_any_pass_does_nothing():
+    assert together(2, before_any_pass) == [0, 0]
+
+
+def twice_along_the_same(rank, size):
+    model = DistributedDataParallel(Network())
+    optimizer = fop.FOP(model, lr=0.1)
+    x, labels = part(0, rank, size)
+    functional.cross_entropy(model(x), labels).backward()
+    optimizer.step()
+    optimizer.step()
+    return outcome(model, optimizer)
+
+
+def test_a_second_step_along_the_same_gradients():
+    results = together(2, twice_along_the_same)
+    assert_replicas_identical(results)
+    assert results[0]["curvature"]["counters"][0] == 2
+
+
 def test_a_sum_of_losses_is_refused():
     with pytest.raises(AssertionError, match="loss_reduction is 'sum'"):
         together(2, under_ddp, loss_reduction="sum")

@@ -105,6 +105,16 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// Whether the last backward pass has come by layers and brought none of them an example: nothing of it counts.
     public var isPassEmpty: Bool { gathering.isPassEmpty }
 
+    /// Lets a block without records take part in the next step with a gradient whose sub-batches are not known: they
+    /// count as equal, which is K-FAC's step, with the curvature that there is.
+    /// - Parameter gradients: the mean gradients of the block's parameters, in their own shapes.
+    public func assume(_ gradients: [Tensor], block index: Int) {
+        Swift.precondition(blocks[index].isReady, "nothing has passed through this block, so it has no curvature")
+        gathering.assume(
+            blocks[index].pack(gradients).toFactorPrecision(),
+            examples: max(gathering.batchSize ?? clock.lastBatchSize, 1), block: index)
+    }
+
     /// Whether statistics are gathered in this step.
     public var isFactorStep: Bool { gathering.isFactorStep }
 

@@ -2,10 +2,11 @@ import TorchCore
 
 /// The gradient sums of one block since the last step, by micro-batch and sub-batch.
 struct GatheredGradients {
-    /// What belongs together: a micro-batch in parts, or what its parts were added to.
+    /// What belongs together: a micro-batch in parts, or what its parts were added to; or several in one sum.
     private struct Portion {
         var examples: [Int]
         var sums: [Tensor]
+        var microBatches = 1
 
         var total: Int { examples.reduce(0, +) }
     }
@@ -46,12 +47,19 @@ struct GatheredGradients {
         return slice.parts(count: parts, examples: examples)
     }
 
+    /// Takes a gradient of which no sub-batches are known.
+    init(whole total: Tensor, examples: Int) {
+        self.init(parts: 1, split: .example)
+        portions = [Portion(examples: [examples], sums: [total])]
+    }
+
     /// Adds the sums of a record's parts.
     mutating func add(_ sums: [Tensor], parts: [SubBatchPart], pass: GatheringPass) {
         defer { last = pass }
         let isSameMicroBatch = last?.microBatch == pass.microBatch
         if portions.isEmpty || !(isSameMicroBatch || split == .example) {
             portions.append(Portion(examples: [], sums: []))
+            joinFirst()
         }
         let place = portions.count - 1
         for (part, sum) in zip(parts, sums) {
@@ -65,6 +73,26 @@ struct GatheredGradients {
             if last != pass { portions[place].examples[part.index] += part.range.count }
         }
     }
+
+    private var microBatches: Int { portions.reduce(0) { $0 + $1.microBatches } }
+
+    /// The sub-batches as ranges of micro-batches.
+    private var microBatchRanges: [Range<Int>] { subBatchRanges(microBatches, parts: min(parts, microBatches)) }
+
+    /// Adds up the micro-batches that belong to the first sub-batch however many follow: its end only moves on. Those
+    /// after it have to wait until their number is known.
+    private mutating func joinFirst() {
+        guard portions.count > 1 else { return }
+        let end = split == .process ? microBatches - 1 : microBatchRanges[0].upperBound
+        let count = end - portions[0].microBatches + 1
+        guard count > 1 || portions[0].sums.count > 1 else { return }
+        let members = portions[..<count]
+        let joined = Portion(
+            examples: [members.reduce(0) { $0 + $1.total }], sums: [added(members.flatMap(\.sums))], microBatches: end)
+        portions.replaceSubrange(..<count, with: [joined])
+    }
+
+    private func added(_ sums: [Tensor]) -> Tensor { sums.dropFirst().reduce(sums[0]) { $0 + $1 } }
 
     // MARK: Micro-batches whose total comes from elsewhere
 
@@ -137,12 +165,16 @@ struct GatheredGradients {
     }
 
     private var subBatches: [(sum: Tensor, examples: Int)] {
-        func sum(_ sums: [Tensor]) -> Tensor { sums.dropFirst().reduce(sums[0]) { $0 + $1 } }
-        if split == .process { return [(sum(portions.flatMap(\.sums)), examples)] }
+        if split == .process { return [(added(portions.flatMap(\.sums)), examples)] }
         if portions.count == 1 { return zip(portions[0].sums, portions[0].examples).map { ($0, $1) } }
-        return subBatchRanges(portions.count, parts: min(parts, portions.count)).map { range in
-            let members = portions[range]
-            return (sum(members.flatMap(\.sums)), members.reduce(0) { $0 + $1.total })
+        var rest = portions[...]
+        return microBatchRanges.map { range in
+            var members: [Portion] = []
+            while let next = rest.first, members.reduce(next.microBatches, { $0 + $1.microBatches }) <= range.count {
+                members.append(next)
+                rest.removeFirst()
+            }
+            return (added(members.flatMap(\.sums)), members.reduce(0) { $0 + $1.total })
         }
     }
 }

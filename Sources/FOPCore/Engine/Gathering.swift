@@ -91,6 +91,14 @@ final class Gathering {
     /// Hands in the total of a block's micro-batch, as V.
     func complete(_ total: Tensor, block index: Int) { gradients[index].complete(total: total) }
 
+    /// Takes the gradient of a block that nothing was gathered for.
+    func assume(_ total: Tensor, examples: Int, block index: Int) {
+        // Without a pass there are no new statistics.
+        if !hasGradients { isFactorStep = false }
+        discard(block: index)
+        gradients[index] = GatheredGradients(whole: total, examples: examples)
+    }
+
     private func addStatistics(_ record: LayerRecord, _ index: Int, countsExamples: Bool) {
         let sample = sample(record, blocks[index])
         let isFirstCall = statisticsPass[index] != passNumber

@@ -17,6 +17,18 @@ public func applySGD(
     foundInfinity: Tensor? = nil
 ) {
     guard !parameters.isEmpty else { return }
+    // torch 2.10's operator leaves half-precision parameters on the CPU as they are, from 16 elements on.
+    if parameters.contains(where: isHalfOnCPU) {
+        let own = parameters + buffers
+        let wide = own.map { isHalfOnCPU($0) ? $0.to(.float32) : $0 }
+        applySGD(
+            Array(wide.prefix(parameters.count)), gradients: gradients,
+            buffers: Array(wide.dropFirst(parameters.count)), learningRate: learningRate, momentum: momentum,
+            dampening: dampening, weightDecay: weightDecay, nesterov: nesterov, isFirstStep: isFirstStep,
+            foundInfinity: foundInfinity)
+        for (narrow, result) in zip(own, wide) where isHalfOnCPU(narrow) { narrow.copy(from: result) }
+        return
+    }
     let gradients = zip(gradients, parameters).map(matchingLayout)
     callVoid(Op.fusedSGD, file: #fileID, line: #line) {
         $0.push(parameters)
@@ -75,6 +87,10 @@ public func applyDecoupledWeightDecay(
         $0.push(parameters)
         $0.push(factor)
     }
+}
+
+private func isHalfOnCPU(_ tensor: Tensor) -> Bool {
+    tensor.device.kind == .cpu && (tensor.dtype == .bfloat16 || tensor.dtype == .float16)
 }
 
 /// The fused operators walk through memory: the gradient must lie as the parameter does.
