@@ -144,7 +144,8 @@ def test_a_second_step_along_the_same_gradients_is_kfacs(make, reduction):
 
 def test_gradients_that_the_loop_sets_itself_are_preconditioned():
     model, twin = small_model(), small_model()
-    optimizer, other = fop.KFAC(model, lr=0.1, momentum=0.0), fop.KFAC(twin, lr=0.1, momentum=0.0)
+    optimizer, other = (fop.KFAC(one, lr=0.1, momentum=0.0, factor_interval=5, inverse_interval=5)
+                        for one in (model, twin))
     for one, stepping in ((model, optimizer), (twin, other)):
         backward(one)
         stepping.step()
