@@ -218,7 +218,7 @@ public final class UnitWiseBlock: FisherBlock {
     }
 
     private func product(_ matrices: Tensor, _ vectors: Tensor) -> Tensor {
-        matrices.matmul(vectors.unsqueezed(-1)).squeezed(-1)
+        matrices.bmm(vectors.unsqueezed(-1)).squeezed(-1)
     }
 
     // MARK: State

@@ -45,9 +45,10 @@ private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
     guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
     // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run
-    // would too.
-    let inverse = factor.choleskyInverse().contiguous()
+    // would too. LAPACK's inverse lies column by column, and is symmetric.
+    let inverse = factor.choleskyInverse().transposed().contiguous()
     return isFinite(inverse) ? inverse : nil
 }
 
-private func isFinite(_ tensor: Tensor) -> Bool { tensor.isFinite().all().item(as: Bool.self) }
+/// A sum is finite only if its terms are.
+private func isFinite(_ tensor: Tensor) -> Bool { tensor.sum().isFinite().item(as: Bool.self) }

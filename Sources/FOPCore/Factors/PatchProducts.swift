@@ -9,8 +9,8 @@ private enum Op {
 ///
 /// Summed over *all* positions whose patch touches the image, the product of two kernel positions depends on their
 /// difference alone: it is the correlation of the image with itself at that lag. A single convolution has all of them,
-/// that of the weight gradient with the image in both places: for 3 x 3 kernels 25 products of c x c instead of 81, and
-/// no copy of the image for each kernel position. What positions outside of the layer's own output add is taken off
+/// that of the weight gradient with the image in both places: for 3 x 3 kernels 15 products of c x c instead of 81, as
+/// opposite lags have the same, and no copy of the image for each kernel position. What positions outside of the layer's own output add is taken off
 /// again. They lie along the border and see a few rows of the image only: as channels these make a problem of one
 /// dimension less.
 struct PatchProducts {
@@ -113,19 +113,31 @@ struct PatchProducts {
 
     /// Over all positions: the weight gradient of a convolution whose output gradient is the image itself.
     private func laggedProducts(_ image: Tensor, _ axes: [Axis]) -> Tensor {
-        let channels = image.size(1) / groups
-        let lags = axes.map { 2 * $0.kernel - 1 }
-        let weight = Tensor.empty([image.size(1), channels] + lags, dtype: image.dtype, device: image.device)
-        let correlations = image.convolutionWeightGradient(
-            input: image, weight: weight, stride: axes.map { _ in 1 },
-            padding: axes.map { ($0.kernel - 1) * $0.dilation }, dilation: axes.map(\.dilation), groups: groups)
         // Lag k2 - k1 is the k2-th entry of the window that begins at K - 1 - k1.
-        var windows = correlations.reshaped([groups, channels, channels] + lags)
+        var windows = correlations(image, axes)
         for (dimension, axis) in axes.enumerated() { windows = windowed(windows, 3 + dimension, axis.kernel) }
         let first = Array(3..<3 + axes.count)
         let second = first.map { $0 + axes.count }
         let order = [0, 1] + first + [2] + second
         return windows.flipped(first).permuted(order).contiguous()
+    }
+
+    /// The correlation of each channel with each at all lags, groups x channels x channels x lags…, each dimension's from
+    /// -(K - 1) to K - 1. Those of the first dimension are computed from 0 on: at the opposite lag the two channels have
+    /// changed places.
+    private func correlations(_ image: Tensor, _ axes: [Axis]) -> Tensor {
+        let channels = image.size(1) / groups
+        let reach = axes.map { ($0.kernel - 1) * $0.dilation }
+        let lags = [axes[0].kernel] + axes.dropFirst().map { 2 * $0.kernel - 1 }
+        let weight = Tensor.empty([image.size(1), channels] + lags, dtype: image.dtype, device: image.device)
+        let positive = image.convolutionWeightGradient(
+            input: image.padded([Int](repeating: 0, count: 2 * axes.count - 1) + [reach[0]]), weight: weight,
+            stride: axes.map { _ in 1 }, padding: [0] + reach.dropFirst(), dilation: axes.map(\.dilation), groups: groups
+        ).reshaped([groups, channels, channels] + lags)
+        guard axes[0].kernel > 1 else { return positive }
+        let negative = positive.narrowed(3, from: 1, length: axes[0].kernel - 1)
+            .transposed(1, 2).flipped(Array(3..<3 + axes.count))
+        return Tensor.concatenated([negative, positive], 3)
     }
 
     /// All windows of a size along a dimension; their entries are a new last dimension.
@@ -142,7 +154,8 @@ struct PatchProducts {
 
     /// Multiplications per example.
     func cost(channels: Int, _ axes: [Axis]) -> Int {
-        let own = channels * channels * axes.reduce(1) { $0 * (2 * $1.kernel - 1) * $1.size }
+        let lags = axes.enumerated().map { $0 == 0 ? $1.kernel : 2 * $1.kernel - 1 }
+        let own = channels * channels * zip(axes, lags).reduce(1) { $0 * $1.0.size * $1.1 }
         return axes.enumerated().reduce(own) { sum, element in
             let (dimension, axis) = element
             let rest = PatchProducts.rest(axes, without: dimension)
