@@ -11,7 +11,6 @@ number of threads and curvature every 10 steps. `make bench` sets everything up 
     make bench-figures                            pictures and tables from results/benchmark.json
 """
 import argparse
-import signal
 import sys
 import time
 from pathlib import Path
@@ -24,7 +23,8 @@ from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
-from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, repeating_command, say  # noqa: E402
+from driver.setup import (  # noqa: E402
+    ROOT, SEED, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
 from driver.workers import Workers  # noqa: E402
 
 SMALL = 16
@@ -130,17 +130,8 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> int:
     options = parse_arguments()
-    # `kill` ends like Ctrl-C: workers are stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        run(options)
-        return 0
-    except BenchmarkError as error:
-        say(f"bench: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("bench: interrupted; complete rounds are in the result file, --resume goes on from there.")
-        return 130
+    return exit_status(
+        "bench", lambda: run(options), "complete rounds are in the result file, --resume goes on from there.")
 
 
 if __name__ == "__main__":

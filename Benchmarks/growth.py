@@ -7,7 +7,6 @@ The network is a tower of 3 x 3 convolutions on 14 x 14 positions. What does not
 """
 import argparse
 import math
-import signal
 import statistics
 import sys
 from pathlib import Path
@@ -19,7 +18,8 @@ from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
 from driver.plan import ABRIDGED, INTERVAL  # noqa: E402
-from driver.setup import ROOT, SEED, add_tool_options, find_tools, positive, repeating_command, say  # noqa: E402
+from driver.setup import (  # noqa: E402
+    ROOT, SEED, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
 from driver.summary import round_mean  # noqa: E402
 from driver.workers import Workers  # noqa: E402
 
@@ -89,17 +89,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     options.output = options.output or ROOT / ("runs" if options.quick else "results") / "growth.json"
-    # `kill` ends like Ctrl-C: workers are stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        run(options)
-        return 0
-    except BenchmarkError as error:
-        say(f"growth: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("growth: interrupted; nothing was written.")
-        return 130
+    return exit_status("growth", lambda: run(options), "nothing was written.")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from driver import documents, machine, results  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
-from driver.setup import ROOT, add_tool_options, find_tools, positive, say  # noqa: E402
+from driver.setup import ROOT, add_tool_options, exit_status, find_tools, positive, say  # noqa: E402
 
 CONTENDERS = ["sgd", "kfac", "fop-2"]
 BATCHES = [512, 2048]
@@ -33,6 +33,16 @@ def measure(options: argparse.Namespace, worker: Path, contender: str, batch: in
     return {"contender": contender, "batch": batch, "phases": phases}
 
 
+def run(options: argparse.Namespace) -> None:
+    tools = find_tools(options, options.cache.absolute() / "benchmark")
+    runs = [measure(options, tools.swift_worker, name, batch) for batch in BATCHES for name in CONTENDERS]
+    found = {"format": results.FORMAT, "command": "make bench-profile", **machine.describe(tools),
+             "settings": {"threads": options.threads, "steps": options.steps}, "runs": runs}
+    results.save(found, options.output)
+    documents.put(options.document, "profile", documents.profile(found))
+    say(f"Written to {options.output} and {options.document}.")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_tool_options(parser)
@@ -40,18 +50,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "profile.json")
     parser.add_argument("--document", type=Path, default=ROOT / "Documentation" / "performance.md")
     options = parser.parse_args()
-    try:
-        tools = find_tools(options, options.cache.absolute() / "benchmark")
-        runs = [measure(options, tools.swift_worker, name, batch) for batch in BATCHES for name in CONTENDERS]
-        found = {"format": results.FORMAT, "command": "make bench-profile", **machine.describe(tools),
-                 "settings": {"threads": options.threads, "steps": options.steps}, "runs": runs}
-        results.save(found, options.output)
-        documents.put(options.document, "profile", documents.profile(found))
-        say(f"Written to {options.output} and {options.document}.")
-        return 0
-    except BenchmarkError as error:
-        say(f"profile: {error}")
-        return 1
+    return exit_status("profile", lambda: run(options), "nothing was written.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Options and tools that bench.py and growth.py have in common."""
+"""Options, tools and endings that the commands have in common."""
 import argparse
+import signal
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from . import machine
@@ -64,3 +66,21 @@ def unpack_wheel(scratch: Path) -> Path | None:
     with zipfile.ZipFile(wheels[-1]) as archive:
         archive.extractall(folder)
     return folder
+
+
+def exit_status(name: str, run: Callable[[], None], when_interrupted: str) -> int:
+    """Runs a command. What it cannot do, and Ctrl-C, end it with one line.
+
+    `when_interrupted` says what is there then.
+    """
+    # `kill` ends like Ctrl-C: workers are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        run()
+        return 0
+    except BenchmarkError as error:
+        say(f"{name}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted; {when_interrupted}")
+        return 130

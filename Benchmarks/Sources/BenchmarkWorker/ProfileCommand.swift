@@ -7,35 +7,23 @@ struct ProfileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile", abstract: "Times the operators that the steps of one contender call.")
 
-    @Option(help: "Whose steps: \(Contender.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var contender: Contender
-    @Option(help: "On what: \(NetworkKind.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var model: NetworkKind
+    @OptionGroup var work: TimedWork
     @Option(help: "Examples in a batch of random pictures.")
     var batch = 512
-    @Option(help: "Steps that are looked at: a whole number of intervals.")
-    var steps = 10
-    @Option(help: "Steps from one update of curvature and inverses to the next.")
-    var interval = 10
-    @Option(help: "Threads of the operators.")
-    var threads = 2
 
-    func validate() throws {
-        for (name, value) in [("batch", batch), ("steps", steps), ("interval", interval), ("threads", threads)]
-        where value < 1 {
-            throw ValidationError("--\(name) is \(value): use a whole number of 1 or more")
-        }
-    }
+    func validate() throws { try checkNumbers([("batch", batch, 1)]) }
 
     func run() throws {
-        try TorchRuntime.setThreadCount(threads)
-        let network = model.make(width: 32, depth: 4)
+        try TorchRuntime.setThreadCount(work.threads)
+        let model = work.model
+        let network = model.make(width: work.width, depth: work.depth)
         if model.prefersChannelsLast { network.to(memoryFormat: .channelsLast) }
         let shape = model.inputShape
         var images = Tensor.normal([batch] + shape, generator: Generator(seed: 1))
         if model.prefersChannelsLast { images = images.contiguous(.channelsLast) }
         let labels = Tensor((0..<batch).map { $0 % 10 })
-        let optimizer = try contender.makeOptimizer(for: network, interval: interval, learningRate: 1e-3)
+        let optimizer = try work.contender.makeOptimizer(
+            for: network, interval: work.interval, learningRate: 1e-3)
         OperatorClock.install()
         func step(_ time: (OperatorClock.Phase, () throws -> Void) throws -> Void) throws {
             var loss: Tensor?
@@ -44,9 +32,9 @@ struct ProfileCommand: ParsableCommand {
             try time(.update) { try optimizer.step() }
         }
         // A whole interval first: the steps that are looked at have as many curvature steps as ordinary ones should.
-        for _ in 0..<interval { try step { try $1() } }
-        for _ in 0..<steps { try step { try OperatorClock.time($0, $1) } }
-        try ProfileReport(steps: steps).print()
+        for _ in 0..<work.interval { try step { try $1() } }
+        for _ in 0..<work.steps { try step { try OperatorClock.time($0, $1) } }
+        try ProfileReport(steps: work.steps).print()
     }
 }
 
