@@ -38,6 +38,7 @@ public final class SimulatedProcesses: @unchecked Sendable {
         waiting += 1
         if contributions.count == size {
             precondition(Set(contributions.values.map(\.shape)).count == 1, "the processes send different shapes")
+            precondition(Set(contributions.values.map(\.dtype)).count == 1, "the processes send different types")
             result = (1..<size).reduce(contributions[0]!) { $0 + contributions[$1]! }
             contributions = [:]
             condition.broadcast()

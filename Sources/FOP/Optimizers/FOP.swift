@@ -64,6 +64,7 @@ public final class FOP: Optimizer {
         plan = try BlockPlan(model, options.blocks, options.curvature)
         self.processes = processes
         preconditioner = FisherPreconditioner(blocks: [], configuration: options.curvature, reduction: processes)
+        preconditioner.factorType = parameters.contains { $0.value.dtype == .float64 } ? .float64 : .float32
         device = parameters.first?.value.device ?? .cpu
         capture = LayerCapture(plan.candidates, sink: preconditioner, device: device)
         statistics = ModelStatistics(model)

@@ -67,7 +67,9 @@ struct GradientStore {
         let indices = trainable
         guard !indices.isEmpty else { return }
         let own = indices.map { gradients[$0] == nil ? 0.0 : 1 }
-        let means = processes.mean(complete(empty) + [Tensor(own)])
+        let filled = complete(empty)
+        // As the gradients are, so that all travel in their type and nothing comes back to the host.
+        let means = processes.mean(filled + [Tensor(own, device: filled[0].device).to(.float32)])
         // Waits for the device only where others may have what this process has not.
         let shares = own.contains(0) ? means[indices.count].scalars(as: Double.self) : own
         for (place, index) in indices.enumerated() { gradients[index] = shares[place] > 0 ? means[place] : nil }

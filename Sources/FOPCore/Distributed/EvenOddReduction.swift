@@ -42,7 +42,7 @@ public final class EvenOddReduction: ProcessReduction {
         let device = known.first?.device ?? local.isFinite.device
         let hasMeans = local.means != nil
         func zeros(_ shape: [Int]) -> Tensor {
-            Tensor.zeros(shape, dtype: known.first?.dtype == .float64 ? .float64 : .float32, device: device)
+            Tensor.zeros(shape, dtype: known.first?.dtype == .float64 ? .float64 : local.factorType, device: device)
         }
         func gradient(_ index: Int) -> Tensor {
             Swift.precondition(local.gradients[index].count < 2, "with several processes the split is .process")

@@ -24,6 +24,10 @@ public final class FisherPreconditioner: LayerRecordSink {
         didSet { gathering.keepsSubBatches = measuresNoise }
     }
 
+    /// The type of factors and gradients, float32 or float64: of interest in a process that has nothing of its own to
+    /// share with others.
+    public var factorType = DType.float32
+
     /// How inverses were obtained, counted.
     public private(set) var inverseOutcomes: [InverseOutcome: Int] = [:]
 
@@ -210,7 +214,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
         var local = StepInput(
             gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) }, means: means(current),
-            statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true), examples: gathering.batchSize)
+            statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true),
+            factorType: factorType, examples: gathering.batchSize)
         local.isFinite = allFinite(local, others: othersFinite)
         return reduction.combine(
             local, blocks: blocks, due: blocks.map { factorsAreDue || !$0.isReady },

@@ -11,16 +11,20 @@ public struct StepInput {
     public var statistics: [[Tensor]]
     /// Whether all of this, and whatever else belongs to the step, is finite: a truth value.
     public var isFinite: Tensor
+    /// The type of factors and gradients: what a process has to know that has none of them.
+    public var factorType: DType
     /// How many examples there were; nil where it is not known without waiting for the device.
     public var examples: Int?
 
     public init(
-        gradients: [[Tensor]], means: [Tensor?]? = nil, statistics: [[Tensor]], isFinite: Tensor, examples: Int?
+        gradients: [[Tensor]], means: [Tensor?]? = nil, statistics: [[Tensor]], isFinite: Tensor,
+        factorType: DType = .float32, examples: Int?
     ) {
         self.gradients = gradients
         self.means = means
         self.statistics = statistics
         self.isFinite = isFinite
+        self.factorType = factorType
         self.examples = examples
     }
 }
