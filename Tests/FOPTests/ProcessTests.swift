@@ -236,6 +236,28 @@ final class ProcessTests: SmallTensorTestCase {
         }
     }
 
+    /// Gradients and factors travel in their own type, from a process without examples as well; flags on their own in
+    /// float32.
+    func testWhatTravels() {
+        for dtype in [DType.float32, .float64] {
+            let types = SimulatedProcesses(2).run { group -> Set<DType> in
+                let model = Net()
+                model.to(dtype)
+                let optimizer = try? FOP(
+                    model, learningRate: 0.05, options: FOPOptions(), processes: EvenOddReduction(group))
+                for step in 0..<2 {
+                    let batch = LabelledBatch(
+                        step == group.rank ? 0 : 3, [1, 6, 6], classes: 3, seed: 1, dtype: dtype)
+                    try? optimizer?.backward(model.loss(batch))
+                    try? optimizer?.clipGradientNorm(maximum: 1)
+                    XCTAssertEqual(try? optimizer?.step(), .applied)
+                }
+                return group.types
+            }
+            XCTAssertEqual(types, [[.float32, dtype], [.float32, dtype]])
+        }
+    }
+
     func testSubBatchesAreTheProcesses() {
         let errors = SimulatedProcesses(2).run { group in
             var options = FOPOptions()

@@ -57,6 +57,8 @@ public final class SimulatedProcesses: @unchecked Sendable {
         public let rank: Int
         public private(set) var calls = 0
         public private(set) var elements = 0
+        /// Of what was sent.
+        public private(set) var types = Set<DType>()
 
         fileprivate init(processes: SimulatedProcesses, rank: Int) {
             self.processes = processes
@@ -68,6 +70,7 @@ public final class SimulatedProcesses: @unchecked Sendable {
         public func sum(_ tensor: Tensor) -> Tensor {
             calls += 1
             elements += tensor.count
+            types.insert(tensor.dtype)
             return processes.sum(tensor, rank: rank)
         }
     }

@@ -40,7 +40,7 @@ struct BypassCheck {
     /// What one process has seen counts for all.
     private func agreed(_ own: [Verdict], _ processes: any ProcessReduction) -> [Verdict] {
         guard processes.processes > 1 else { return own }
-        let flags = [Verdict.bypassed, .whole].map { kind in Tensor(own.map { $0 == kind ? 1.0 : 0 }) }
+        let flags = [Verdict.bypassed, .whole].map { kind in Tensor(own.map { $0 == kind ? Float(1) : 0 }) }
         let shares = processes.mean(flags).map { $0.scalars(as: Double.self) }
         return own.indices.map { shares[0][$0] > 0 ? .bypassed : shares[1][$0] > 0 ? .whole : .unknown }
     }
