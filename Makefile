@@ -90,8 +90,9 @@ test-python: wheel ## Install the wheel into an environment with PyTorch and pas
 	@$(SETUP) python-test-venv
 	@Scripts/test-python.sh "$(CACHE)/python-test-venv/bin/python" $(ARGS)
 
-test-wheel-matrix: wheel ## The same with the oldest and the newest torch that the wheel claims
+test-wheel-matrix: wheel ## The same with the oldest and the newest torch that the wheel claims (PYTHONS="...": more, which have torch and pytest)
 	@$(SETUP) python-test-venv python-test-venv-oldest
+	@for python in $(PYTHONS); do Scripts/test-python.sh "$$python" $(ARGS) || exit 1; done
 	@Scripts/test-python.sh "$(CACHE)/python-test-venv-oldest/bin/python" $(ARGS)
 	@Scripts/test-python.sh "$(CACHE)/python-test-venv/bin/python" $(ARGS)
 

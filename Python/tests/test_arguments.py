@@ -17,7 +17,7 @@ import fop
     ({"factor_interval": 0}, "factor_interval is 0: use a whole number of 1"),
     ({"inverse_interval": 1.5}, "inverse_interval is 1.5"), ({"eta": "long"}, "eta is 'long': use 'average' or 'sum'"),
     ({"metric": "x"}, "metric is 'x'"), ({"kfac_approx": "x"}, "kfac_approx is 'x'"),
-    ({"fisher": "x"}, "fisher is 'x'"),
+    ({"fisher": "x"}, "fisher is 'x'"), ({"block": "x"}, "block is 'x': use 'kronecker' or 'ekfac' or 'diagonal'"),
     ({"fallback": "lion"}, "fallback is 'lion': use 'sgd' or 'adamw'"), ({"loss_reduction": "none"}, "loss_reduction"),
     ({"fallback_lr": -1.0}, "fallback_lr is -1.0"),
     ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),

@@ -178,10 +178,130 @@ def test_gradients_that_the_layer_does_not_explain_are_the_fallbacks(make):
     assert "head.input_factor" in optimizer.state_dict()["curvature"]
 
 
-def test_large_factors_are_the_fallbacks():
+def matrix(layer):
+    return torch.cat([layer.weight, layer.bias[:, None]], 1).detach()
+
+
+def test_large_factors_are_split_along_their_diagonal():
+    """Their blocks are those of the whole factors, and the step is K-FAC's with what is left of these."""
+    model, twin = small_model().double(), small_model().double()
+    optimizer, whole = fop.KFAC(model, lr=1.0, max_factor_dim=5, **PLAIN), fop.KFAC(twin, lr=1.0, **PLAIN)
+    x, labels = data()
+    for one in (model, twin):
+        functional.cross_entropy(one(x.double()), labels).backward()
+    layer = model[0]
+    gradient, before = torch.cat([layer.weight.grad, layer.bias.grad[:, None]], 1), matrix(layer)
+    optimizer.step()
+    whole.step()
+    assert "4x4 3x3 4x4 4x4" in str(optimizer.coverage())
+    split, full = optimizer.state_dict()["curvature"], whole.state_dict()["curvature"]
+
+    def joined(kind):
+        return torch.block_diag(split[f"0.{kind}.0"], split[f"0.{kind}.1"])
+
+    for kind in ("input_factor", "output_factor"):
+        kept = joined(kind) != 0
+        torch.testing.assert_close(joined(kind), full[f"0.{kind}"] * kept)
+    expected = joined("output_inverse") @ gradient @ joined("input_inverse")
+    torch.testing.assert_close(before - matrix(layer), expected)
+    again = fop.KFAC(small_model(), lr=1.0, max_factor_dim=5)
+    again.load_state_dict(optimizer.state_dict())
+    assert again.state_dict()["curvature"]["0.input_factor.1"].dtype == torch.float32
+
+
+class Words(nn.Module):
+    """Tokens and their positions, the latter looked up once for all examples."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.token, self.position = nn.Embedding(7, 4, padding_idx=0), nn.Embedding(5, 4)
+        self.head = nn.Linear(4, 3)
+        self.double()
+
+    def forward(self, tokens):
+        return self.head(self.token(tokens) + self.position(torch.arange(5))).mean(1)
+
+
+@pytest.mark.parametrize("indices", [torch.int64, torch.int32], ids=str)
+def test_embeddings_have_a_diagonal_input_factor(indices):
+    model = Words()
+    optimizer = fop.KFAC(model, lr=1.0, damping=0.02, **PLAIN)
+    tokens = torch.randint(0, 7, (12, 5), generator=torch.Generator().manual_seed(0))
+    labels = data(12)[1]
+    looked_up = model.token(tokens).detach().requires_grad_()
+    hidden = model.head(looked_up + model.position(torch.arange(5))).mean(1)
+    g = torch.autograd.grad(functional.cross_entropy(hidden, labels, reduction="sum"), looked_up)[0]
+    g, flat = (g * (tokens != 0)[..., None]).reshape(-1, 4), tokens.reshape(-1)
+    one_hot = functional.one_hot(flat, 7).double() * (flat != 0)[:, None]
+    A, G = one_hot.sum(0) / (flat != 0).sum(), g.T @ g / 12
+    pi = torch.sqrt(A.mean() / G.diagonal().mean())
+    root = 0.02**0.5
+    inverse = torch.linalg.inv(G + root / pi * torch.eye(4, dtype=torch.float64))
+    expected = (one_hot.T @ g / 12) / (A + pi * root)[:, None] @ inverse
+    before, position = model.token.weight.detach().clone(), model.position.weight.detach().clone()
+    functional.cross_entropy(model(tokens.to(indices)), labels).backward()
+    optimizer.step()
+    torch.testing.assert_close(before - model.token.weight.detach(), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(position - model.position.weight.detach(), model.position.weight.grad)
+    methods = {row.parameter: row.method for row in optimizer.coverage().rows}
+    assert methods["token.weight"] == "Kronecker" and methods["position.weight"] == "SGD"
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolutions_are_convolutions_turned_round(groups):
+    torch.manual_seed(0)
+    transposed = nn.Sequential(nn.ConvTranspose1d(4, 6, 3, groups=groups), nn.Flatten(), nn.Linear(48, 3)).double()
+    plain = copy.deepcopy(transposed)
+    plain[0] = nn.Conv1d(4, 6, 3, padding=2, groups=groups).double()
+
+    def turned(weight):
+        parts = weight.detach().reshape(groups, 4 // groups, 6 // groups, 3)
+        return parts.transpose(1, 2).flip(-1).reshape(6, 4 // groups, 3)
+
+    with torch.no_grad():
+        plain[0].weight.copy_(turned(transposed[0].weight))
+        plain[0].bias.copy_(transposed[0].bias)
+    optimizers = [fop.FOP(one, lr=0.1, **PLAIN) for one in (transposed, plain)]
+    x = torch.randn(9, 4, 6, dtype=torch.float64)
+    labels = torch.arange(9) % 3
+    for _ in range(3):
+        for one, optimizer in zip((transposed, plain), optimizers):
+            functional.cross_entropy(one(x), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    torch.testing.assert_close(turned(transposed[0].weight), plain[0].weight.detach(), rtol=1e-8, atol=1e-10)
+    assert {row.method for row in optimizers[0].coverage().rows} == {"Kronecker"}
+
+
+def test_another_output_size_is_the_fallbacks():
+    class Sized(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.ConvTranspose1d(2, 3, 3, stride=2)
+
+        def forward(self, x):
+            return self.layer(x, output_size=[12]).mean(-1)
+
+    model = Sized()
+    optimizer = fop.FOP(model, lr=0.1)
+    functional.cross_entropy(model(torch.randn(6, 2, 5)), torch.arange(6) % 3).backward()
+    with pytest.warns(UserWarning, match="nothing was seen passing through layer"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("block", "method"), [("ekfac", "EKFAC"), ("diagonal", "diagonal")])
+def test_other_blocks_of_layers_with_a_weight(block, method):
     model = small_model()
-    methods = {row.parameter: row.method for row in fop.FOP(model, lr=0.1, max_factor_dim=7).coverage().rows}
-    assert methods["0.weight"] == "SGD" and methods["2.weight"] == "unit-wise"
+    optimizer = fop.FOP(model, lr=0.05, block=block)
+    losses = []
+    for _ in range(6):
+        losses.append(backward(model))
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < losses[0]
+    methods = {row.parameter: row.method for row in optimizer.coverage().rows}
+    assert methods["0.weight"] == method and methods["2.weight"] == "unit-wise"
 
 
 def test_heads_of_large_vocabularies_are_the_fallbacks():

@@ -17,6 +17,8 @@ final class Engine {
     struct Block {
         let fisher: any FisherBlock
         var statistics: NormalizationStatistics?
+        /// How many dimensions its inputs have at least, the examples among them.
+        var leastRank = 2
     }
 
     init(_ settings: EngineSettings) {

@@ -25,7 +25,8 @@ nonisolated(unsafe) let engineOperators = [
             return []
         }
     },
-    ExportedOperator("add_linear(int engine, str name, int outputs, int features, bool bias) -> int") { arguments in
+    // Blocks: their index and kind; -1 where that is the fallback.
+    ExportedOperator("add_linear(int engine, str name, int outputs, int features, bool bias) -> (int, str)") { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
         let geometry = LinearGeometry(
             outputs: arguments.int(), features: arguments.int(), hasBias: arguments.bool())
@@ -34,7 +35,7 @@ nonisolated(unsafe) let engineOperators = [
     ExportedOperator(
         """
         add_convolution(int engine, str name, int[] weight_shape, int[] stride, int[] padding, int[] dilation, \
-        int groups, bool bias) -> int
+        int groups, bool bias) -> (int, str)
         """
     ) { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
@@ -45,8 +46,31 @@ nonisolated(unsafe) let engineOperators = [
     },
     ExportedOperator(
         """
+        add_transposed_convolution(int engine, str name, int[] weight_shape, int[] stride, int[] padding, \
+        int[] output_padding, int[] dilation, int groups, bool bias) -> (int, str)
+        """
+    ) { arguments in
+        let (engine, name) = (arguments.int(), arguments.string())
+        let geometry = TransposedConvolutionGeometry(
+            weightShape: arguments.ints(), stride: arguments.ints(), padding: arguments.ints(),
+            outputPadding: arguments.ints(), dilation: arguments.ints(), groups: arguments.int(),
+            hasBias: arguments.bool())
+        return try add(.weight(geometry), name, engine)
+    },
+    // padding_index: -1 for none.
+    ExportedOperator(
+        "add_embedding(int engine, str name, int count, int width, int padding_index) -> (int, str)"
+    ) { arguments in
+        let (engine, name) = (arguments.int(), arguments.string())
+        let (count, width, paddingIndex) = (arguments.int(), arguments.int(), arguments.int())
+        let structure = LayerStructure.embedding(
+            count: count, width: width, paddingIndex: paddingIndex < 0 ? nil : paddingIndex)
+        return try add(structure, name, engine, leastRank: 1)
+    },
+    ExportedOperator(
+        """
         add_normalization(int engine, str name, str kind, int[] shape, int groups, float epsilon, bool weight, \
-        bool bias) -> int
+        bool bias) -> (int, str)
         """
     ) { arguments in
         let (engine, name, kindName) = (arguments.int(), arguments.string(), arguments.string())
@@ -68,14 +92,15 @@ nonisolated(unsafe) let engineOperators = [
     },
 ]
 
-/// The index of the layer's block, or -1 where its kind is the fallback.
 private func add(
-    _ structure: LayerStructure, _ name: String, _ number: Int, statistics: NormalizationStatistics? = nil
+    _ structure: LayerStructure, _ name: String, _ number: Int, statistics: NormalizationStatistics? = nil,
+    leastRank: Int = 2
 ) throws -> [KernelResult] {
     try EngineStore.shared.use(number) { engine in
         let kind = structure.defaultKind(engine.configuration)
-        guard kind != .fallback else { return [.int(-1)] }
-        let block = Engine.Block(fisher: try structure.block(kind, engine.configuration), statistics: statistics)
-        return [.int(try engine.add(block, name: name))]
+        guard kind != .fallback else { return [.int(-1), .string(kind.rawValue)] }
+        let block = Engine.Block(
+            fisher: try structure.block(kind, engine.configuration), statistics: statistics, leastRank: leastRank)
+        return [.int(try engine.add(block, name: name)), .string(kind.rawValue)]
     }
 }

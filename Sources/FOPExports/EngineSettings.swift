@@ -65,6 +65,9 @@ struct EngineSettings {
                 return wrong("'paper', 'zero' or a number")
             }
             configuration.beta = value == "paper" ? .paper : Double(value).map { .fixed($0) } ?? .zero
+        case "block":
+            return choose(
+                &configuration.block, value, ["kronecker": .kronecker, "ekfac": .ekfac, "diagonal": .diagonal], name)
         case "fisher": return choose(&configuration.fisher, value, ["empirical": .empirical, "mc": .monteCarlo()], name)
         case "eta": return choose(&configuration.eta, value, ["average": .average, "sum": .sum, "off": .off], name)
         case "metric": return choose(&configuration.metric, value, ["fisher": .fisher, "damped": .damped], name)

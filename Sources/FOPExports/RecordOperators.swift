@@ -32,13 +32,15 @@ nonisolated(unsafe) let recordOperators = [
         let (mean, inverse) = (arguments.optionalTensor(), arguments.optionalTensor())
         return try EngineStore.shared.use(number) { engine in
             let block = try engine.block(index)
-            guard record.input.rank > 1, record.outputGradient.size(0) == record.examples else {
+            guard record.input.rank >= block.leastRank, record.outputGradient.size(0) == record.examples else {
                 throw TorchError.invalidValue(
                     """
                     layer '\(engine.names[index])': its input has shape \(record.input.shape) and its output \
                     \(record.outputGradient.shape); both need the examples as their first of two or more dimensions
                     """)
             }
+            // Operators that count take indices of this type alone.
+            if record.input.dtype == .int32 { record.input = record.input.to(.int64) }
             if let statistics = block.statistics {
                 record.normalization = mean.flatMap { mean in inverse.map { (mean, $0) } } ?? statistics.of(record.input)
             }

@@ -43,8 +43,12 @@ class Capture:
         self.ever_recorded: set[int] = set()
         self.unexplained: set[int] = set()
         """Layers whose gradients are not what passes through them says: they are observed no more."""
+        self.shared: set[int] = set()
+        """Of these, tables that are looked up once for all examples, as positions are."""
         self.idle: set[int] = set()
         """Layers that were called on no examples, once at least."""
+        self._examples: int | None = None
+        """Of the pass under way, as the first layer that it came to says."""
         self._homes: dict[int, tuple[torch.device, torch.dtype]] = {}
         """Where each layer was, and in which type, when it was called last."""
         self._distribution: str | None = None
@@ -76,7 +80,7 @@ class Capture:
         if not (isinstance(output, Tensor) and output.requires_grad and isinstance(layer_input, Tensor)):
             return
         layer = self.layers[index]
-        if index in self.unexplained or not layer.trains or not layer.accepts(layer_input):
+        if index in self.unexplained or not layer.trains or not layer.accepts(layer_input, output):
             return
         if getattr(module, "_is_replica", False):
             raise RuntimeError("fop: nn.DataParallel splits batches over copies of the model, which cannot be observed: "
@@ -121,8 +125,16 @@ class Capture:
         task = self._outermost(torch._C._current_graph_task_id(), recomputed_in)
         if task != self._task:
             self._begin(task)
+            self._examples = None if self.layers[index].is_table else len(output_gradient)
         layer_input = saved.get()
         if layer_input is None:
+            return
+        if self.layers[index].is_table and self._examples not in (None, len(output_gradient)):
+            # Nothing tells the halves apart.
+            self.unexplained.add(index)
+            self.shared.add(index)
+            self.engine.discard(index)
+        if index in self.unexplained:
             return
         with without_autocast(output_gradient.device):
             self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))

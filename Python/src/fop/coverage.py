@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+METHODS = {"kronecker": "Kronecker", "ekfac": "EKFAC", "diagonal": "diagonal", "unit-wise": "unit-wise"}
+"""How the table calls the engine's kinds of blocks."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One parameter."""
 
     parameter: str
     method: str
-    """`Kronecker`, `unit-wise`, the fallback's name, or `frozen`."""
+    """`Kronecker`, `EKFAC`, `diagonal`, `unit-wise`, the fallback's name, or `frozen`."""
     factors: str
     """The sizes of the layer's factors, on its first parameter."""
     bytes: int

@@ -20,17 +20,26 @@ class Engine:
             raise ValueError(str(error)) from None
         self._finalizer = weakref.finalize(self, self._ops.engine_delete, self.number)
 
-    # Blocks. Each returns the block's index.
+    # Blocks. Each returns the block's index, -1 where the layer is left to the fallback, and its kind.
 
-    def add_linear(self, name: str, outputs: int, features: int, bias: bool) -> int:
+    def add_linear(self, name: str, outputs: int, features: int, bias: bool) -> tuple[int, str]:
         return self._ops.add_linear(self.number, name, outputs, features, bias)
 
     def add_convolution(self, name: str, weight_shape: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-                        dilation: Sequence[int], groups: int, bias: bool) -> int:
+                        dilation: Sequence[int], groups: int, bias: bool) -> tuple[int, str]:
         return self._ops.add_convolution(self.number, name, weight_shape, stride, padding, dilation, groups, bias)
 
+    def add_transposed_convolution(self, name: str, weight_shape: Sequence[int], stride: Sequence[int],
+                                   padding: Sequence[int], output_padding: Sequence[int], dilation: Sequence[int],
+                                   groups: int, bias: bool) -> tuple[int, str]:
+        return self._ops.add_transposed_convolution(self.number, name, weight_shape, stride, padding, output_padding,
+                                                    dilation, groups, bias)
+
+    def add_embedding(self, name: str, count: int, width: int, padding_index: int | None) -> tuple[int, str]:
+        return self._ops.add_embedding(self.number, name, count, width, -1 if padding_index is None else padding_index)
+
     def add_normalization(self, name: str, kind: str, shape: Sequence[int], groups: int, epsilon: float, weight: bool,
-                          bias: bool) -> int:
+                          bias: bool) -> tuple[int, str]:
         return self._ops.add_normalization(self.number, name, kind, shape, groups, epsilon, weight, bias)
 
     def join(self, group: str, rank: int, size: int) -> None:

@@ -1,5 +1,7 @@
 """Names of layers and parameters that stay the same whatever a model is wrapped in."""
 
+from collections.abc import Collection
+
 WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module")
 
 
@@ -9,3 +11,10 @@ def clean_name(path: str) -> str:
     if parts and parts[0] == "module":
         parts = parts[1:]
     return ".".join(parts)
+
+
+def layer_of(key: str, layers: Collection[str]) -> str | None:
+    """The layer that an entry of the curvature belongs to: `<layer>.input_factor`, or, of a factor that is split,
+    `<layer>.input_factor.0`."""
+    name = key.rpartition(".")[0]
+    return name if name in layers else next((part for part in [name.rpartition(".")[0]] if part in layers), None)

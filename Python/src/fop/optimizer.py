@@ -13,12 +13,12 @@ from . import amp, state
 from ._library import operators
 from .arguments import Interval, check_choice, check_number, interval_now, interval_text, number_text
 from .capture import Capture
-from .coverage import Coverage, Row
+from .coverage import METHODS, Coverage, Row
 from .distributed import Choice, ProcessGroup, check_whole, group_of_wrapper, identity, several_processes
 from .engine import Engine
 from .layers import find_layers
 from .memory import keep_freed_memory
-from .names import clean_name
+from .names import clean_name, layer_of
 from .update import Update, apply
 
 
@@ -58,8 +58,10 @@ class FOP(torch.optim.Optimizer):
         fallback: the rule for everything else: "sgd" (with ``momentum``), or "adamw".
         fallback_lr: its learning rate where that is not ``lr``; it follows the schedule in proportion.
         loss_reduction: what the loss does with the examples' losses: "mean", or "sum".
-        max_factor_dim: layers whose factors would have more rows than this are the fallback's.
-        max_vocabulary: linear layers with more outputs than this are the fallback's.
+        block: the Fisher blocks of layers with a weight: "kronecker", "ekfac" (second moments of its own in the factors'
+            eigenbasis; George et al. 2018), or "diagonal" (the mean squares of each example's own gradient).
+        max_factor_dim: factors with more rows than this are split into blocks along their diagonal.
+        max_vocabulary: linear layers with more outputs than this, and embeddings of more vectors, are the fallback's.
         process_group: the processes that train the model together, the even ranks as one half of the batch and the odd
             ones as the other: "auto" (those of the DistributedDataParallel around the model), None (each has a model of
             its own), or a group, for loops that average the gradients themselves.
@@ -92,6 +94,7 @@ class FOP(torch.optim.Optimizer):
         fallback: Literal["sgd", "adamw"] = "sgd",
         fallback_lr: float | None = None,
         loss_reduction: Literal["mean", "sum"] = "mean",
+        block: Literal["kronecker", "ekfac", "diagonal"] = "kronecker",
         max_factor_dim: int = 8192,
         max_vocabulary: int = 30_000,
         process_group: Choice = "auto",
@@ -114,7 +117,7 @@ class FOP(torch.optim.Optimizer):
             "ema_decay": number_text("ema_decay", ema_decay),
             "factor_interval": interval_text("factor_interval", factor_interval),
             "inverse_interval": interval_text("inverse_interval", inverse_interval),
-            "fisher": fisher,
+            "fisher": fisher, "block": block,
             "beta": number_text("beta", beta, "paper", "zero"),
             "max_factor_dim": max_factor_dim, "max_vocabulary": max_vocabulary,
             "eta": eta, "metric": metric, "kfac_approx": kfac_approx, "loss_reduction": loss_reduction,
@@ -139,7 +142,12 @@ class FOP(torch.optim.Optimizer):
         self._has_joined = False
         self._model = weakref.ref(model)
         # In the order of the engine's blocks.
-        found = [(module, layer) for module, layer in find_layers(model, max_factor_dim) if layer.register(engine) >= 0]
+        found = []
+        for module, layer in find_layers(model):
+            index, kind = layer.register(engine)
+            if index >= 0:
+                layer.kind = METHODS[kind]
+                found.append((module, layer))
         self._layers = [layer for _, layer in found]
         self._capture = Capture(
             [module for module, _ in found], self._layers, engine, self._intervals_now, self._find_processes)
@@ -340,6 +348,9 @@ class FOP(torch.optim.Optimizer):
                        if self._layers[index].name in silent]
         silent = [name for name in silent if name not in unexplained]
         self._warned.update(silent, unexplained)
+        # Nobody has to do anything about these.
+        shared = {self._layers[index].name for index in self._capture.shared}
+        unexplained = [name for name in unexplained if name not in shared]
         if silent:
             warnings.warn(
                 f"fop: nothing was seen passing through {_listed(silent)}, whose parameters have gradients: they are "
@@ -405,6 +416,7 @@ class FOP(torch.optim.Optimizer):
     def coverage(self) -> Coverage:
         """How each parameter is updated, what its curvature costs, and its share of the model: print it."""
         shapes = self._engine.state_shapes()
+        names = {layer.name for layer in self._layers}
         total = max(1, sum(parameter.numel() for parameter in self._names))
         rows = []
         covered = set()
@@ -412,12 +424,12 @@ class FOP(torch.optim.Optimizer):
             if layer.name in self._warned and index not in self._capture.ever_recorded:
                 continue
             own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
-                   if key.rpartition(".")[0] == layer.name}
+                   if layer_of(key, names) == layer.name}
             for place, (name, parameter) in enumerate(zip(layer.parameter_names, layer.parameters)):
                 covered.add(parameter)
                 width = 8 if parameter.dtype == torch.float64 else 4
                 factors = " ".join("x".join(map(str, shape)) for key, shape in sorted(own.items())
-                                   if key.endswith("factor") or key == "fisher")
+                                   if key.partition(".")[0].endswith("factor") or key == "fisher")
                 size = sum(torch.Size(shape).numel() for shape in own.values()) * width
                 rows.append(Row(name, layer.kind if parameter.requires_grad else "frozen", "" if place else factors,
                                 0 if place else size, parameter.numel(), parameter.numel() / total))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import Layer
+from .names import layer_of
 from .update import new_buffer
 
 NUMBERS = ("counters", "damping")
@@ -66,7 +67,7 @@ def place_curvature(saved: Mapping[str, Tensor], layers: Iterable[Layer]) -> dic
     homes = {layer.name: layer.parameters[0] for layer in layers}
     placed = {}
     for key, tensor in saved.items():
-        home = homes.get(key.rpartition(".")[0])
+        home = homes.get(layer_of(key, homes))
         if key in NUMBERS or home is None:
             placed[key] = tensor.cpu()
         else:
