@@ -118,11 +118,11 @@ def test_the_first_step_is_the_fallbacks_where_no_layer_is_known():
 
 def test_adamw_is_the_fallback_where_asked_for():
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (16, 4)), nn.ConvTranspose1d(16, 4, 4), nn.Flatten(),
+    model = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (16, 4)), nn.Conv1d(16, 28, 4, padding_mode="reflect"), nn.Flatten(),
                           nn.Linear(28, 4))
     for parameter in model[4].parameters():
         parameter.requires_grad_(False)
-    other = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (16, 4)), nn.ConvTranspose1d(16, 4, 4), nn.Flatten(),
+    other = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (16, 4)), nn.Conv1d(16, 28, 4, padding_mode="reflect"), nn.Flatten(),
                           nn.Linear(28, 4))
     other.load_state_dict(model.state_dict())
     optimizer = fop.FOP(model, lr=0.5, fallback="adamw", fallback_lr=0.01, weight_decay=0.1)

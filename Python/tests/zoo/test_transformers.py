@@ -71,7 +71,7 @@ def test_multihead_attention():
     methods = {row.parameter: row.method for row in optimizer.coverage().rows}
     assert methods["blocks.0.expand.weight"] == "Kronecker"
     assert methods["blocks.0.attention.out_proj.weight"] == "SGD"
-    assert methods["token.weight"] == "SGD"
+    assert methods["token.weight"] == "Kronecker"
 
 
 def test_scaled_dot_product_attention():
