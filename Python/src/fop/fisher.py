@@ -1,4 +1,7 @@
-"""Labels drawn from the model's own predictions, for fisher="mc"."""
+"""Labels drawn from the model's own predictions, for fisher="mc".
+
+In Python, as FOPCore has no random numbers: the library's own draws (`FOP/Capture/Predictions`) need its C++ part, which
+the wheel does without."""
 
 from collections.abc import Mapping
 from typing import Any

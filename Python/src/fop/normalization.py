@@ -1,5 +1,6 @@
 """What a normalisation layer subtracts and multiplies with, where that can be had for nothing; else the engine computes
-it from the layer's input."""
+it from the layer's input. Running statistics are read here, in the forward pass, as they may have moved on before the
+backward pass."""
 
 import torch
 from torch import Tensor, nn
