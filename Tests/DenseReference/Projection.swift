@@ -43,7 +43,7 @@ public struct ReferenceStep {
         case .paper:
             D = inner(average, v)
             E = inner(perpendicular, v)
-            let largest = max(inner(difference, solutions[2]), s * s * B)
+            let largest = max(inner(difference, solutions[2]), s * s * B, B)
             beta = E == 0 ? 0 : D / (E + guardTerm(largest))
         case .zero: (D, E, beta) = (0, 0, 0)
         case .fixed(let value): (D, E, beta) = (inner(average, v), inner(perpendicular, v), value)

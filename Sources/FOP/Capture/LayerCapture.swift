@@ -14,6 +14,8 @@ final class LayerCapture: LayerObserver {
     private var rehearsal: ((LayerRecord, Int) -> Void)?
     /// The numbers of each layer's blocks.
     var blocks: [ObjectIdentifier: [Int]] = [:]
+    /// Blocks whose whole gradient is autograd's, with their parameters.
+    var totals: [(block: Int, parameters: [Parameter])] = []
 
     init(_ candidates: [LayerCandidate], sink: any LayerRecordSink, device: Device) {
         self.sink = sink
@@ -80,6 +82,19 @@ final class LayerCapture: LayerObserver {
             }
             sink.beginPass(.gradients)
         }
-        return Array(gradients(of: [loss], withRespectTo: [anchor.tensor] + others).dropFirst())
+        let own = totals.flatMap(\.parameters).filter(\.requiresGradient)
+        let found = gradients(of: [loss], withRespectTo: [anchor.tensor] + others + own.map(\.value))
+        withoutGradients { completeTotals(Array(zip(own, found.dropFirst(1 + others.count)))) }
+        return Array(found.dropFirst().prefix(others.count))
+    }
+
+    /// Hands in the gradients of ``totals``; those of frozen parameters are zero.
+    private func completeTotals(_ found: [(parameter: Parameter, gradient: Tensor?)]) {
+        let gradients = Dictionary(uniqueKeysWithValues: found.map { (ObjectIdentifier($0.parameter), $0.gradient) })
+        for (block, parameters) in totals {
+            let own = parameters.map { gradients[ObjectIdentifier($0)] ?? nil }
+            guard own.contains(where: { $0 != nil }) else { continue }
+            sink.complete(zip(own, parameters).map { $0 ?? $1.value.zerosLike() }, block: block)
+        }
     }
 }

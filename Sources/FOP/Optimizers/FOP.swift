@@ -92,7 +92,9 @@ public final class FOP: Optimizer {
     /// Makes everything else go by the plan.
     func followPlan() {
         bypassCheck.restart()
-        preconditioner.replaceBlocks(layers.map(\.block))
+        let cheap = layers.indices.filter { layers[$0].hasCheapTotal }
+        preconditioner.replaceBlocks(layers.map(\.block), totalsFollow: Set(cheap))
+        capture.totals = cheap.map { ($0, layers[$0].parameters.map(\.parameter)) }
         capture.blocks = plan.indices
         momenta.follow(layers.flatMap(\.parameters), grouping)
         fallback.follow(plan.others, grouping)

@@ -33,7 +33,6 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     private(set) var reduction: any ProcessReduction
     private(set) var gathering: Gathering
-    private let totalsFollow: Bool
     var clock = UpdateClock()
     /// The examples of the step that is being taken, of all processes; nil where it is not known.
     private var stepBatchSize: Int?
@@ -57,9 +56,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.blocks = blocks
         self.configuration = configuration
         self.reduction = reduction
-        self.totalsFollow = totalsFollow
         damping = configuration.damping
-        gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
+        gathering = Gathering(
+            blocks: blocks, configuration: configuration, totalsFollow: totalsFollow ? Set(blocks.indices) : [])
     }
 
     /// Takes the steps from now on together with other processes, which are the sub-batches then.
@@ -68,16 +67,19 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.reduction = reduction
         if reduction.processes > 1 { configuration.split = .process }
         gathering.discard()
-        gathering = Gathering(blocks: blocks, configuration: configuration, totalsFollow: totalsFollow)
+        gathering = Gathering(
+            blocks: blocks, configuration: configuration, totalsFollow: gathering.totalsFollow)
         gathering.keepsSubBatches = measuresNoise
     }
 
     /// Puts other blocks in the place of these, between steps: when it changes what trains. Blocks that stay keep their
     /// curvature, new ones get theirs when something first passes through them.
-    public func replaceBlocks(_ blocks: [any FisherBlock]) {
+    /// - Parameter totalsFollow: the indices of those whose gradients are handed to ``complete(_:block:)``.
+    public func replaceBlocks(_ blocks: [any FisherBlock], totalsFollow: Set<Int> = []) {
         Swift.precondition(!hasGathered, "blocks are replaced between steps, and gradients were gathered for the next")
         self.blocks = blocks
         gathering.blocks = blocks
+        gathering.totalsFollow = totalsFollow
         averages = blocks.map { _ in nil }
         findings = nil
     }

@@ -15,8 +15,8 @@ struct GatheredGradients {
     private let split: SubBatchSplit
     private var portions: [Portion] = []
     private var last: GatheringPass?
-    /// A micro-batch whose last part is what its total leaves: the sums of the others.
-    private var unfinished: (portion: Portion, microBatch: Int)?
+    /// A pass whose last part is what its total leaves: the sums of the others.
+    private var unfinished: (sums: [Tensor], parts: [SubBatchPart], pass: GatheringPass)?
 
     /// - Parameter parts: how many sub-batches there are to be.
     init(parts: Int, split: SubBatchSplit) {
@@ -94,38 +94,32 @@ struct GatheredGradients {
 
     private func added(_ sums: [Tensor]) -> Tensor { sums.dropFirst().reduce(sums[0]) { $0 + $1 } }
 
-    // MARK: Micro-batches whose total comes from elsewhere
+    // MARK: Passes whose total comes from elsewhere
 
     /// The same as ``add(_:parts:pass:)`` without the sum of the last part, which follows from the total.
-    mutating func begin(_ sums: [Tensor], examples: [Int], microBatch id: Int) {
-        guard var open = unfinished, open.microBatch == id else {
-            unfinished = (Portion(examples: examples, sums: sums), id)
+    mutating func begin(_ sums: [Tensor], parts: [SubBatchPart], pass: GatheringPass) {
+        guard var open = unfinished, open.pass == pass else {
+            unfinished = (sums, parts, pass)
             return
         }
         // A layer that is called twice in one pass sees the same examples twice.
         for (part, sum) in sums.enumerated() {
-            if part < open.portion.sums.count {
-                open.portion.sums[part] = open.portion.sums[part] + sum
-            } else {
-                open.portion.sums.append(sum)
-                open.portion.examples.append(examples[part + 1])
-            }
+            if part < open.sums.count { open.sums[part] = open.sums[part] + sum } else { open.sums.append(sum) }
         }
+        if parts.count > open.parts.count { open.parts = parts }
         unfinished = open
     }
 
-    /// Ends what ``begin(_:examples:microBatch:)`` began.
+    /// Ends what ``begin(_:parts:pass:)`` began.
     mutating func complete(total: Tensor) {
-        guard let (portion, id) = unfinished else { return }
+        guard let (sums, parts, pass) = unfinished else { return }
         unfinished = nil
         // A copy: the total's memory is its owner's, who goes on adding to it.
-        let last = portion.sums.isEmpty ? total.cloned() : portion.sums.reduce(total) { $0 - $1 }
-        let parts = subBatchRanges(portion.total, parts: portion.examples.count).enumerated()
-            .map { SubBatchPart(index: $0, range: $1) }
-        add(portion.sums + [last], parts: parts, pass: GatheringPass(microBatch: id))
+        let last = sums.isEmpty ? total.cloned() : sums.reduce(total) { $0 - $1 }
+        add(sums + [last], parts: parts, pass: pass)
     }
 
-    /// Whether every micro-batch that began was completed.
+    /// Whether every pass that began was completed.
     var isComplete: Bool { unfinished == nil }
 
     /// The sum over everything gathered, as back-propagation gave it.

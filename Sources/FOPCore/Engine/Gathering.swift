@@ -6,8 +6,9 @@ final class Gathering {
     /// Assign other ones between steps only.
     var blocks: [any FisherBlock] { didSet { forget() } }
     private let configuration: CurvatureConfiguration
-    /// Whether records only tell the sub-batches apart, and each block's total is handed in.
-    private let totalsFollow: Bool
+    /// The blocks whose records only tell the sub-batches apart, and whose totals are handed in. Assign other ones between
+    /// steps only.
+    var totalsFollow: Set<Int>
 
     /// By block.
     private(set) var gradients: [GatheredGradients] = []
@@ -29,7 +30,7 @@ final class Gathering {
     /// Whether a curvature pass brought statistics, by block.
     private var hasDrawnStatistics: [Bool] = []
 
-    init(blocks: [any FisherBlock], configuration: CurvatureConfiguration, totalsFollow: Bool) {
+    init(blocks: [any FisherBlock], configuration: CurvatureConfiguration, totalsFollow: Set<Int>) {
         self.blocks = blocks
         self.configuration = configuration
         self.totalsFollow = totalsFollow
@@ -75,11 +76,12 @@ final class Gathering {
 
     private func addGradients(_ record: LayerRecord, _ index: Int) {
         let parts = gradients[index].parts(examples: record.examples, pass: current)
-        let sums = parts.dropLast(totalsFollow ? 1 : 0).map { part in
+        let totalFollows = totalsFollow.contains(index)
+        let sums = parts.dropLast(totalFollows ? 1 : 0).map { part in
             blocks[index].gradient(parts.count == 1 ? record : record.examples(part.range))
         }
-        if totalsFollow {
-            gradients[index].begin(sums, examples: parts.map(\.range.count), microBatch: current.microBatch)
+        if totalFollows {
+            gradients[index].begin(sums, parts: parts, pass: current)
         } else {
             gradients[index].add(sums, parts: parts, pass: current)
         }
@@ -88,7 +90,7 @@ final class Gathering {
     /// Whether the backward pass under way has come by layers, and brought none of them an example.
     var isPassEmpty: Bool { passHas.records && !passHas.examples }
 
-    /// Hands in the total of a block's micro-batch, as V.
+    /// Hands in the total of a block's pass, as V.
     func complete(_ total: Tensor, block index: Int) { gradients[index].complete(total: total) }
 
     /// Takes the gradient of a block that nothing was gathered for.

@@ -1,3 +1,5 @@
+import TorchCore
+
 /// Where what passes through layers goes to, whoever observes them: taps on Torch layers, or hooks in a PyTorch loop.
 public protocol LayerRecordSink: AnyObject {
     /// Call before the backward passes of each micro-batch. The next records are ``PassKind/gradients``.
@@ -14,6 +16,10 @@ public protocol LayerRecordSink: AnyObject {
     /// Takes in what a backward pass brought to the layer of a block. Call it during the pass, as soon as the gradient
     /// is known: nothing of the record is kept.
     func record(_ record: LayerRecord, block index: Int)
+
+    /// Takes in the gradients of a block's parameters, in their own shapes, over all examples of a backward pass, after
+    /// the records of which they are the sum. Only for blocks whose totals follow.
+    func complete(_ gradients: [Tensor], block index: Int)
 }
 
 extension LayerRecordSink {

@@ -45,10 +45,11 @@ struct CorrectionSystem {
         return D.count == 1 ? [quotient()] : solution()
     }
 
-    /// beta = D / (E + eps) (equation 16).
+    /// beta = D / (E + eps) (equation 16). Next to a mean gradient whose square is B a difference that is nothing but its
+    /// rounding does not count.
     private func quotient() -> Tensor {
         let (D, E) = (D[0], E[0][0])
-        let beta = relativeQuotient(D, E, terms: terms[0])
+        let beta = relativeQuotient(D, E, terms: terms[0] + [B])
         let positive = E.isGreater(than: 0)
         let bound = Tensor.select(positive, (B / E).squareRoot(), E.zerosLike())
         return Tensor.select(positive, beta.minimum(bound).maximum(-bound), E.zerosLike())
