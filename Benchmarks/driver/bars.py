@@ -24,9 +24,11 @@ def rounds(results: dict, model: str, batch: int, name: str) -> list[dict] | Non
     return None
 
 
-def step_ratio(numerator: str, denominator: str, batch: int) -> Callable[[dict], float | None]:
+def step_ratio(
+    numerator: str, denominator: str, batch: int, model: str = MAIN
+) -> Callable[[dict], float | None]:
     def measure(results: dict) -> float | None:
-        a, b = rounds(results, MAIN, batch, numerator), rounds(results, MAIN, batch, denominator)
+        a, b = rounds(results, model, batch, numerator), rounds(results, model, batch, denominator)
         return ratio(a, b) if a and b else None
     return measure
 
@@ -40,9 +42,13 @@ def seconds_per_example(name: str) -> Callable[[dict], float | None]:
     return measure
 
 
-def memory_ratio(results: dict) -> float | None:
-    a, b = rounds(results, MAIN, 2048, "swift-fop-2"), rounds(results, MAIN, 2048, "swift-sgd")
-    return summarize(a).peak_bytes / summarize(b).peak_bytes if a and b else None
+def memory_ratio(
+    numerator: str, denominator: str, batch: int, model: str = MAIN
+) -> Callable[[dict], float | None]:
+    def measure(results: dict) -> float | None:
+        a, b = rounds(results, model, batch, numerator), rounds(results, model, batch, denominator)
+        return summarize(a).peak_bytes / summarize(b).peak_bytes if a and b else None
+    return measure
 
 
 def call_ratio(results: dict) -> float | None:
@@ -65,9 +71,15 @@ BARS = [
         step_ratio("swift-fop-2", "asdl-empirical", 2048)),
     Bar("seconds per example, batch 60,000 / batch 2048, FOP, sliced", 1.05, seconds_per_example("swift-fop-2")),
     Bar("the same, SGD", 1.05, seconds_per_example("swift-sgd")),
-    Bar("peak memory, FOP / SGD, batch 2048", 1.25, memory_ratio),
+    Bar("peak memory, FOP / SGD, batch 2048", 1.25, memory_ratio("swift-fop-2", "swift-sgd", 2048)),
     Bar("operator call from Swift / the same from Python", 1.0, call_ratio),
     Bar("a curvature step alone / SGD step, batch 2048", 1.5, curvature_ratio),
+    Bar("FOP in PyTorch (wheel) / stock PyTorch SGD, batch 512", 1.25, step_ratio("wheel-fop-2", "torch-sgd", 512)),
+    Bar("the same, batch 2048", 1.15, step_ratio("wheel-fop-2", "torch-sgd", 2048)),
+    Bar("the same, ResNet-18, batch 512", 1.25, step_ratio("wheel-fop-2", "torch-sgd", 512, "resnet18")),
+    Bar("peak memory, FOP in PyTorch / stock PyTorch SGD, batch 2048", 1.3,
+        memory_ratio("wheel-fop-2", "torch-sgd", 2048)),
+    Bar("the same, ResNet-18, batch 512", 1.3, memory_ratio("wheel-fop-2", "torch-sgd", 512, "resnet18")),
 ]
 HEADER = ["what", "bar", "measured", ""]
 

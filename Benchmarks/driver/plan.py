@@ -10,6 +10,8 @@ INTERVAL = 10
 ALL = tuple(CONTENDERS)
 CORE = ("swift-sgd", "swift-kfac", "swift-fop-2", "wheel-fop-2", "torch-sgd", "torch-sgd-tuned", "asdl-empirical")
 """Those that the bars compare: where a round of all would take minutes."""
+WHEEL = ("wheel-fop-2", "torch-sgd")
+"""What a PyTorch user changes: where a step takes ten seconds. At 2048 ResNet-18 needs some 20 GB and most of a minute a step."""
 SLICED = ("swift-sgd", "swift-fop-2", "torch-sgd", "torch-sgd-tuned")
 
 WHOLE = Shape(warm_up=2, steps=INTERVAL, interval=INTERVAL)
@@ -52,6 +54,7 @@ DEFAULT = [
     Cell("resnet", 8192, SHORTEST, CORE),
     Cell("vit", 256, WHOLE, CORE),
     Cell("resnet18", 64, SHORTEST, tuple(name for name in CORE if name != "swift-kfac")),
+    Cell("resnet18", 512, SHORTEST, WHEEL),
     Cell("plain", 2048, sliced(ABRIDGED), SLICED),
     Cell("plain", 60_000, sliced(SHORTEST), ("swift-sgd", "swift-fop-2")),
 ]
