@@ -133,7 +133,7 @@ bench-growth: ## Time steps against batch, width and depth, and fit exponents (a
 
 bench-profile: ## Look where the time of a step goes, by operator (about a minute)
 	@$(SETUP) libtorch packages reference-venv
-	swift build --package-path Benchmarks -c release --product BenchmarkWorker $(SWIFT_FLAGS)
+	swift build $(BENCHMARK_BUILD) --product BenchmarkWorker $(SWIFT_FLAGS)
 	@$(PYTHON) -B Benchmarks/profile_steps.py --cache "$(CACHE)" $(ARGS)
 
 bench-micro: ## Time single operations: operator calls, factors, inverses, the projection (ARGS="--filter inverse")

@@ -17,10 +17,12 @@ class Contender:
     def is_sgd(self) -> bool:
         return self.worker_name == "sgd"
 
-    def arguments(self, tools: "Tools", model: str, inputs: Path, weights: Path | None, shape: "Shape") -> list[str]:
+    def arguments(
+        self, tools: "Tools", model: str, inputs: Path, weights: Path | None, shape: "Shape", command: str = "steps"
+    ) -> list[str]:
         """For the worker of its program."""
         words = [
-            "steps", "--contender", self.worker_name, "--model", model, "--inputs", str(inputs), "--warm-up",
+            command, "--contender", self.worker_name, "--model", model, "--inputs", str(inputs), "--warm-up",
             str(shape.warm_up), "--steps", str(shape.steps), "--interval", str(shape.interval), "--slice",
             str(shape.slice), "--threads", str(tools.threads), "--learning-rate", str(LEARNING_RATES.get(model, 0.01))]
         if weights:

@@ -2,13 +2,14 @@
 from pathlib import Path
 
 from . import table
+from .contenders import CONTENDERS
 from .failure import BenchmarkError
 
 FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs all of them everywhere."
 
 
 def markers(name: str) -> tuple[str, str]:
-    program = "profile_steps" if name == "profile" else "figures"
+    program = "profile_steps" if name in ("profile", "kinds") else "figures"
     return f"<!-- {name}: written by Benchmarks/{program}.py -->", f"<!-- end of {name} -->"
 
 
@@ -74,6 +75,18 @@ def profile(found: dict) -> str:
         table_text = table.as_markdown(["ms per step (calls)", *names], rows)
         parts.append(f"Batch {batch:,}:\n\n{table_text}")
     return "\n\n".join(parts)
+
+
+def kinds(peers: list[dict]) -> str:
+    """Where the time of PyTorch's SGD goes, by kind of operator, and what its convolutions alone would take."""
+    stock = peers[0]["milliseconds"]
+    names = sorted({kind for peer in peers for kind in peer["kinds"]}, key=lambda kind: -peers[0]["kinds"].get(kind, 0))
+    rows = [["whole step, without the profiler", *(f"{peer['milliseconds']:.1f}" for peer in peers)]]
+    rows += [[kind, *(f"{peer['kinds'].get(kind, 0):.1f}" for peer in peers)] for kind in names]
+    share = [f"{peer['kinds']['convolutions'] / stock:.2f}" for peer in peers]
+    rows.append(["convolutions / whole step of the first", *share])
+    labels = [CONTENDERS[peer["contender"]].label for peer in peers]
+    return f"Batch {peers[0]['batch']:,}:\n\n" + table.as_markdown(["ms per step", *labels], rows)
 
 
 def wall(run: dict, phase: str) -> float:

@@ -14,33 +14,38 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    steps = commands.add_parser("steps", help="time training steps of one contender on one batch")
-    steps.add_argument("--contender", required=True)
-    steps.add_argument("--model", required=True)
-    steps.add_argument("--inputs", required=True, help="safetensors with the batch: images and labels")
-    steps.add_argument("--weights", required=True, help="safetensors with the initial weights")
-    steps.add_argument("--warm-up", type=int, default=2)
-    steps.add_argument("--steps", type=int, default=10)
-    steps.add_argument("--interval", type=int, default=10)
-    steps.add_argument("--slice", type=int, default=0)
-    steps.add_argument("--learning-rate", type=float, default=0.01, help="SGD's; its losses are compared")
-    steps.add_argument("--threads", type=int, default=2)
-    steps.add_argument("--tuned", action="store_true", help="our allocator settings, channels last, fused updates")
-    steps.add_argument("--kfac-source", help="folder of kfac-pytorch's source")
+    for name, what in (("steps", "time training steps of one contender on one batch"),
+                       ("operators", "look where the time of these steps goes, by kind of operator")):
+        add_step_arguments(commands.add_parser(name, help=what))
     calls = commands.add_parser("calls", help="time products of two 2 x 2 matrices while autograd records")
     calls.add_argument("--repetitions", type=int, default=20)
     calls.add_argument("--calls", type=int, default=10_000)
     return parser.parse_args(words)
 
 
-def run_steps(options: argparse.Namespace) -> dict:
+def add_step_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contender", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--inputs", required=True, help="safetensors with the batch: images and labels")
+    parser.add_argument("--weights", required=True, help="safetensors with the initial weights")
+    parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--interval", type=int, default=10)
+    parser.add_argument("--slice", type=int, default=0)
+    parser.add_argument("--learning-rate", type=float, default=0.01, help="SGD's; its losses are compared")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tuned", action="store_true", help="our allocator settings, channels last, fused updates")
+    parser.add_argument("--kfac-source", help="folder of kfac-pytorch's source")
+
+
+def prepare(options: argparse.Namespace):
+    """The contender and its batch."""
     if options.tuned:
         from peers.allocator import keep_freed_memory
         keep_freed_memory()
     import torch
     from safetensors.torch import load_file
 
-    from peers import memory
     from peers.contenders import CONTENDERS
     from peers.networks import NETWORKS
     from peers.training_batch import TrainingBatch
@@ -54,7 +59,15 @@ def run_steps(options: argparse.Namespace) -> dict:
         model.to(memory_format=torch.channels_last)
     batch = TrainingBatch(options.inputs, channels_last, options.slice)
     options.batch = batch.count
-    contender = CONTENDERS[options.contender](model, options.interval, options)
+    return CONTENDERS[options.contender](model, options.interval, options), batch
+
+
+def run_steps(options: argparse.Namespace) -> dict:
+    contender, batch = prepare(options)
+    import torch
+
+    from peers import memory
+
     start_memory = memory.resident()
     times, curvature, losses = [], [], []
     for index in range(options.warm_up + options.steps):
@@ -71,6 +84,15 @@ def run_steps(options: argparse.Namespace) -> dict:
         "milliseconds": times, "curvature": curvature, "losses": losses, "start_memory_bytes": start_memory,
         "peak_memory_bytes": memory.peak(), "threads": torch.get_num_threads(), "libtorch": torch.__version__,
     }
+
+
+def run_operators(options: argparse.Namespace) -> dict:
+    contender, batch = prepare(options)
+    import torch
+
+    from peers.operators import by_kind
+    return {"milliseconds": by_kind(lambda: contender.step(batch), options.warm_up, options.steps),
+            "threads": torch.get_num_threads(), "libtorch": torch.__version__}
 
 
 def run_calls(options: argparse.Namespace) -> dict:
@@ -94,7 +116,7 @@ def run_calls(options: argparse.Namespace) -> dict:
 def main(words: list[str]) -> None:
     options = parse_arguments(words)
     try:
-        report = {"steps": run_steps, "calls": run_calls}[options.command](options)
+        report = {"steps": run_steps, "operators": run_operators, "calls": run_calls}[options.command](options)
     except Exception as error:  # whatever a peer throws is its reason
         traceback.print_exc()
         sys.exit(f"{type(error).__name__}: {' '.join(str(error).split()) or 'no further words'}")
