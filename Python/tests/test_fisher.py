@@ -19,6 +19,11 @@ def factors(optimizer, name):
     return curvature[f"{name}.input_factor"].numpy(), curvature[f"{name}.output_factor"].numpy()
 
 
+def noise_that_draws(labels, classes):
+    """All but certain to draw these, whatever the predictions."""
+    return torch.full((len(labels), classes), 1e-9, dtype=torch.float64).scatter_(1, labels, 1 - 1e-9)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("sizes", [[9], [4, 5]], ids=str)
 def test_the_factors_are_those_of_the_drawn_labels(monkeypatch, reduction, sizes):
@@ -26,7 +31,7 @@ def test_the_factors_are_those_of_the_drawn_labels(monkeypatch, reduction, sizes
     model = SmallNetwork()
     drawn = [torch.randint(0, 3, (size, 1), generator=torch.Generator().manual_seed(size)) for size in sizes]
     waiting = list(drawn)
-    monkeypatch.setattr(torch, "multinomial", lambda probabilities, count: waiting.pop(0))
+    monkeypatch.setattr(torch, "rand", lambda shape, **options: noise_that_draws(waiting.pop(0), shape[1]))
     micro_batches = [batch(size, seed=size) for size in sizes]
     optimizer = fop.FOP(model, lr=0.0, fisher="mc", loss_reduction=reduction, **PLAIN)
     for x, labels in micro_batches:
@@ -73,6 +78,48 @@ def test_gaussian_draws():
     np.testing.assert_allclose(factors(optimizer, "0")[1], np.eye(4) * 2 / 4, atol=0.1)
 
 
+def own_loss(distribution, reduction, output, noise):
+    """torch's loss of labels that are drawn in the obvious way."""
+    if distribution == "categorical":
+        labels = (output.softmax(-1) / -noise.log()).argmax(-1)
+        return functional.cross_entropy(output.movedim(-1, 1), labels, reduction=reduction)
+    if distribution == "bernoulli":
+        return functional.binary_cross_entropy_with_logits(
+            output, (noise < output.sigmoid()).to(output.dtype), reduction=reduction)
+    variance = output.shape[-1] / 2 if reduction == "mean" else 0.5
+    return functional.mse_loss(output, output.detach() - noise * variance**0.5, reduction=reduction)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 3, 5)], ids=str)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("distribution", ["categorical", "bernoulli", "gaussian"])
+def test_the_drawn_gradient_is_that_of_torchs_loss(distribution, reduction, shape):
+    engine = fop.FOP(small_model(), lr=0.1, loss_reduction=reduction)._engine
+    generator = torch.Generator().manual_seed(0)
+    output = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    draw = torch.randn if distribution == "gaussian" else torch.rand
+    noise = draw(shape, generator=generator, dtype=torch.float64)
+    expected, = torch.autograd.grad(own_loss(distribution, reduction, output, noise.clone()), output)
+    found = engine.drawn_gradient(output.detach(), noise, distribution, 3.0)
+    torch.testing.assert_close(found, 3 * expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("distribution", ["bernoulli", "gaussian"])
+def test_other_distributions_train(distribution):
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1, fisher="mc", fisher_distribution=distribution)
+    x, labels = data()
+    targets = functional.one_hot(labels, 3).float()
+    loss = functional.mse_loss if distribution == "gaussian" else functional.binary_cross_entropy_with_logits
+    losses = []
+    for _ in range(6):
+        losses.append(loss(model(x), targets))
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < 0.9 * losses[0]
+
+
 @pytest.mark.parametrize("wrap", [
     lambda logits: {"loss": None, "logits": logits}, lambda logits: (logits, "cache"),
     lambda logits: type("Output", (), {"logits": logits})(),
@@ -116,8 +163,8 @@ def test_outputs_without_logits_are_an_error():
 
 def test_drawing_happens_on_factor_steps_only(monkeypatch):
     calls = []
-    draw = torch.multinomial
-    monkeypatch.setattr(torch, "multinomial", lambda *arguments: calls.append(1) or draw(*arguments))
+    draw = torch.rand
+    monkeypatch.setattr(torch, "rand", lambda *arguments, **options: calls.append(1) or draw(*arguments, **options))
     model = small_model()
     optimizer = fop.FOP(model, lr=0.1, fisher="mc", factor_interval=3)
     counts = []

@@ -137,9 +137,12 @@ def test_tied_weights_are_the_fallbacks():
 
     model = Tied()
     optimizer = fop.FOP(model, lr=0.1)
-    assert {row.method for row in optimizer.coverage().rows} == {"SGD"}
+    methods = {row.parameter: row.method for row in optimizer.coverage().rows}
+    assert methods == {"first.weight": "SGD", "first.bias": "Kronecker"}
+    before = parameters(model)
     backward(model)
     optimizer.step()
+    assert not any(torch.equal(new, old) for new, old in zip(parameters(model), before))
 
 
 class UsedTwice(nn.Module):

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import TorchCore
 
-/// One optimizer's mathematics behind a number, as Python holds it: blocks are added first, then it steps.
+/// One optimizer's mathematics behind a number, as Python holds it. Its blocks change between steps only.
 final class Engine {
     let configuration: CurvatureConfiguration
     let intervals: IntervalBox
@@ -28,14 +28,33 @@ final class Engine {
 
     /// - Returns: its index.
     func add(_ block: Block, name: String) throws -> Int {
-        guard built == nil else { throw TorchError.invalidValue("blocks can be added before the first step only") }
+        try requireNothingGathered()
         blocks.append(block)
         checks.append(GradientCheck(block.fisher))
         names.append(name)
+        followBlocks()
         return blocks.count - 1
     }
 
-    /// Made when it is first needed: the blocks are complete then.
+    /// Keeps these blocks alone, in this order and with their curvature. What was found out about their gradients may no
+    /// longer hold, so the first ones are looked at again.
+    func retain(_ indices: [Int]) throws {
+        try requireNothingGathered()
+        (blocks, names) = (try indices.map { try block($0) }, indices.map { names[$0] })
+        checks = blocks.map { GradientCheck($0.fisher) }
+        followBlocks()
+    }
+
+    private func requireNothingGathered() throws {
+        guard let built, built.hasGathered else { return }
+        throw TorchError.invalidValue("blocks change between steps, and gradients were gathered for the next")
+    }
+
+    private func followBlocks() {
+        built?.replaceBlocks(blocks.map(\.fisher), totalsFollow: Set(blocks.indices))
+    }
+
+    /// Made when it is first needed.
     var preconditioner: FisherPreconditioner {
         if let built { return built }
         let made = FisherPreconditioner(

@@ -25,37 +25,50 @@ nonisolated(unsafe) let engineOperators = [
             return []
         }
     },
-    // Blocks: their index and kind; -1 where that is the fallback.
-    ExportedOperator("add_linear(int engine, str name, int outputs, int features, bool bias) -> (int, str)") { arguments in
+    // Keeps these blocks alone, in this order and with their curvature; only between steps.
+    ExportedOperator("retain(int engine, int[] blocks) -> ()") { arguments in
+        let (number, indices) = (arguments.int(), arguments.ints())
+        try EngineStore.shared.use(number) { try $0.retain(indices) }
+        return []
+    },
+    // Blocks, for what trains of weight and bias: their index and kind; -1 where that is the fallback.
+    ExportedOperator(
+        "add_linear(int engine, str name, int outputs, int features, bool weight, bool bias) -> (int, str)"
+    ) { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
-        let geometry = LinearGeometry(
-            outputs: arguments.int(), features: arguments.int(), hasBias: arguments.bool())
-        return try add(.weight(geometry), name, engine)
+        let (outputs, features) = (arguments.int(), arguments.int())
+        let (weight, bias) = (arguments.bool(), arguments.bool())
+        let geometry = LinearGeometry(outputs: outputs, features: features, hasBias: bias)
+        return try add(.weight(geometry), name, engine, weight: weight)
     },
     ExportedOperator(
         """
         add_convolution(int engine, str name, int[] weight_shape, int[] stride, int[] padding, int[] dilation, \
-        int groups, bool bias) -> (int, str)
+        int groups, bool weight, bool bias) -> (int, str)
         """
     ) { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
+        let (shape, stride, padding) = (arguments.ints(), arguments.ints(), arguments.ints())
+        let (dilation, groups) = (arguments.ints(), arguments.int())
+        let (weight, bias) = (arguments.bool(), arguments.bool())
         let geometry = ConvolutionGeometry(
-            weightShape: arguments.ints(), stride: arguments.ints(), padding: arguments.ints(),
-            dilation: arguments.ints(), groups: arguments.int(), hasBias: arguments.bool())
-        return try add(.weight(geometry), name, engine)
+            weightShape: shape, stride: stride, padding: padding, dilation: dilation, groups: groups, hasBias: bias)
+        return try add(.weight(geometry), name, engine, weight: weight)
     },
     ExportedOperator(
         """
         add_transposed_convolution(int engine, str name, int[] weight_shape, int[] stride, int[] padding, \
-        int[] output_padding, int[] dilation, int groups, bool bias) -> (int, str)
+        int[] output_padding, int[] dilation, int groups, bool weight, bool bias) -> (int, str)
         """
     ) { arguments in
         let (engine, name) = (arguments.int(), arguments.string())
+        let (shape, stride, padding) = (arguments.ints(), arguments.ints(), arguments.ints())
+        let (outputPadding, dilation, groups) = (arguments.ints(), arguments.ints(), arguments.int())
+        let (weight, bias) = (arguments.bool(), arguments.bool())
         let geometry = TransposedConvolutionGeometry(
-            weightShape: arguments.ints(), stride: arguments.ints(), padding: arguments.ints(),
-            outputPadding: arguments.ints(), dilation: arguments.ints(), groups: arguments.int(),
-            hasBias: arguments.bool())
-        return try add(.weight(geometry), name, engine)
+            weightShape: shape, stride: stride, padding: padding, outputPadding: outputPadding, dilation: dilation,
+            groups: groups, hasBias: bias)
+        return try add(.weight(geometry), name, engine, weight: weight)
     },
     // padding_index: -1 for none.
     ExportedOperator(
@@ -94,13 +107,14 @@ nonisolated(unsafe) let engineOperators = [
 
 private func add(
     _ structure: LayerStructure, _ name: String, _ number: Int, statistics: NormalizationStatistics? = nil,
-    leastRank: Int = 2
+    leastRank: Int = 2, weight: Bool = true
 ) throws -> [KernelResult] {
     try EngineStore.shared.use(number) { engine in
         let kind = structure.defaultKind(engine.configuration)
         guard kind != .fallback else { return [.int(-1), .string(kind.rawValue)] }
+        let training = weight ? structure : structure.part(weight: false, bias: true)
         let block = Engine.Block(
-            fisher: try structure.block(kind, engine.configuration), statistics: statistics, leastRank: leastRank)
+            fisher: try training.block(kind, engine.configuration), statistics: statistics, leastRank: leastRank)
         return [.int(try engine.add(block, name: name)), .string(kind.rawValue)]
     }
 }

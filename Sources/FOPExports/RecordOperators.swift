@@ -23,6 +23,37 @@ nonisolated(unsafe) let recordOperators = [
             return []
         }
     },
+    // The derivatives of the loss, times a scale, with respect to the model's output, for labels drawn from what it
+    // predicts. The noise has the output's shape: uniform from 0 to 1, for "gaussian" of the normal distribution.
+    ExportedOperator(
+        "drawn_gradient(int engine, Tensor output, Tensor noise, str distribution, float scale) -> Tensor"
+    ) { arguments in
+        let (number, output, noise) = (arguments.int(), arguments.tensor(), arguments.tensor())
+        let (name, scale) = (arguments.string(), arguments.double())
+        guard let family = PredictionFamily(rawValue: name) else {
+            let legal = PredictionFamily.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            throw TorchError.invalidValue("the distribution is '\(name)': use one of \(legal)")
+        }
+        return try EngineStore.shared.use(number) { engine in
+            let gradient = family.sampledGradient(
+                output: output, noise: noise, reduction: engine.configuration.lossReduction)
+            return [.tensor((gradient * scale).to(output.dtype))]
+        }
+    },
+    // What `record` wants to know of a normalisation that uses its running statistics.
+    ExportedOperator(
+        "running_statistics(int engine, int block, Tensor mean, Tensor variance) -> (Tensor, Tensor)"
+    ) { arguments in
+        let (number, index) = (arguments.int(), arguments.int())
+        let (mean, variance) = (arguments.tensor(), arguments.tensor())
+        return try EngineStore.shared.use(number) { engine in
+            guard let statistics = try engine.block(index).statistics else {
+                throw TorchError.invalidValue("layer '\(engine.names[index])' is not a normalisation")
+            }
+            let known = statistics.ofRunning(mean: mean, variance: variance)
+            return [.tensor(known.mean), .tensor(known.inverseStandardDeviation)]
+        }
+    },
     // mean and inverse_std: of a normalisation that does not use its batch's; without them they are computed.
     ExportedOperator(
         "record(int engine, int block, Tensor input, Tensor output_gradient, Tensor? mean, Tensor? inverse_std) -> ()"

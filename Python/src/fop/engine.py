@@ -20,20 +20,28 @@ class Engine:
             raise ValueError(str(error)) from None
         self._finalizer = weakref.finalize(self, self._ops.engine_delete, self.number)
 
-    # Blocks. Each returns the block's index, -1 where the layer is left to the fallback, and its kind.
+    # Blocks, between steps.
 
-    def add_linear(self, name: str, outputs: int, features: int, bias: bool) -> tuple[int, str]:
-        return self._ops.add_linear(self.number, name, outputs, features, bias)
+    def retain(self, blocks: Sequence[int]) -> None:
+        """Keeps these blocks alone, in this order and with their curvature; looks at their gradients anew."""
+        self._ops.retain(self.number, blocks)
+
+    # For what trains of weight and bias. Each returns the block's index, -1 where the layer is left to the fallback, and
+    # its kind.
+
+    def add_linear(self, name: str, outputs: int, features: int, weight: bool, bias: bool) -> tuple[int, str]:
+        return self._ops.add_linear(self.number, name, outputs, features, weight, bias)
 
     def add_convolution(self, name: str, weight_shape: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-                        dilation: Sequence[int], groups: int, bias: bool) -> tuple[int, str]:
-        return self._ops.add_convolution(self.number, name, weight_shape, stride, padding, dilation, groups, bias)
+                        dilation: Sequence[int], groups: int, weight: bool, bias: bool) -> tuple[int, str]:
+        return self._ops.add_convolution(self.number, name, weight_shape, stride, padding, dilation, groups, weight,
+                                         bias)
 
     def add_transposed_convolution(self, name: str, weight_shape: Sequence[int], stride: Sequence[int],
                                    padding: Sequence[int], output_padding: Sequence[int], dilation: Sequence[int],
-                                   groups: int, bias: bool) -> tuple[int, str]:
+                                   groups: int, weight: bool, bias: bool) -> tuple[int, str]:
         return self._ops.add_transposed_convolution(self.number, name, weight_shape, stride, padding, output_padding,
-                                                    dilation, groups, bias)
+                                                    dilation, groups, weight, bias)
 
     def add_embedding(self, name: str, count: int, width: int, padding_index: int | None) -> tuple[int, str]:
         return self._ops.add_embedding(self.number, name, count, width, -1 if padding_index is None else padding_index)
@@ -54,6 +62,14 @@ class Engine:
 
     def begin_pass(self, curvature: bool, counts_examples: bool = True) -> None:
         self._ops.begin_pass(self.number, curvature, counts_examples)
+
+    def drawn_gradient(self, output: Tensor, noise: Tensor, distribution: str, scale: float) -> Tensor:
+        """The derivatives of the loss, times a scale, with respect to the output, for labels drawn by the noise."""
+        return self._ops.drawn_gradient(self.number, output, noise, distribution, scale)
+
+    def running_statistics(self, block: int, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """What `record` takes for a normalisation that uses these."""
+        return self._ops.running_statistics(self.number, block, mean, variance)
 
     def record(self, block: int, layer_input: Tensor, output_gradient: Tensor, mean: Tensor | None = None,
                inverse_std: Tensor | None = None) -> None:

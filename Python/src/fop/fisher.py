@@ -1,7 +1,5 @@
-"""Labels drawn from the model's own predictions, for fisher="mc".
-
-In Python, as FOPCore has no random numbers: the library's own draws (`FOP/Capture/Predictions`) need its C++ part, which
-the wheel does without."""
+"""What labels are drawn with and from, for fisher="mc". The draws themselves, and the gradients of their loss, are the
+engine's; random numbers are torch's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,22 +21,8 @@ def find_logits(output: Any) -> Tensor | None:
     return next((value for value in values if isinstance(value, Tensor) and value.is_floating_point()), None)
 
 
-def drawn_gradient(logits: Tensor, distribution: str, reduction: str) -> Tensor:
-    """The derivative of each example's own loss with respect to the logits, for labels drawn from its predictions:
-    their mean or sum, where an example has several.
-
-    Categorical: softmax over the last dimension, cross entropy. Gaussian: squared error, averaged over the last
-    dimension, whose noise has the variance features / 2."""
-    values = logits.detach().float() if logits.dtype != torch.float64 else logits.detach()
-    features = values.shape[-1]
-    predictions = values.numel() // (features * values.shape[0]) if reduction == "mean" else 1
-    if distribution == "gaussian":
-        gradient = torch.randn_like(values) * (2.0 / features) ** 0.5
-    else:
-        probabilities = values.softmax(-1)
-        # Nothing can be drawn from predictions that are not finite, and trying ends a CUDA process. Their gradients stay
-        # what they are, so that the step is left out.
-        drawable = probabilities.nan_to_num(nan=1.0).reshape(-1, features)
-        labels = torch.multinomial(drawable, 1).reshape(values.shape[:-1])
-        gradient = probabilities - torch.nn.functional.one_hot(labels, features)
-    return (gradient / predictions).to(logits.dtype)
+def noise_for(logits: Tensor, distribution: str) -> Tensor:
+    """Random numbers from torch's generator, as the engine wants them to draw labels."""
+    draw = torch.randn if distribution == "gaussian" else torch.rand
+    return draw(logits.shape, dtype=torch.float64 if logits.dtype == torch.float64 else torch.float32,
+                device=logits.device)

@@ -1,6 +1,7 @@
-"""What a normalisation layer subtracts and multiplies with, where that can be had for nothing; else the engine computes
-it from the layer's input. Running statistics are read here, in the forward pass, as they may have moved on before the
-backward pass."""
+"""What a normalisation layer subtracts and multiplies with, where that is known; else the engine computes it from the
+layer's input."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,13 @@ KEEPING_NODES = ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "NativeL
 """The autograd nodes that keep mean and inverse standard deviation of the forward pass."""
 
 
-def known_statistics(module: nn.Module, output: Tensor) -> Statistics | None:
-    """Mean and inverse standard deviation: the running ones of a BatchNorm that uses them, or what autograd kept."""
+def known_statistics(module: nn.Module, output: Tensor, of_running: Callable[[Tensor, Tensor], Statistics],
+                     ) -> Statistics | None:
+    """Mean and inverse standard deviation: what `of_running` makes of the running mean and variance of a BatchNorm that
+    uses them, or what autograd kept."""
     if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.training and module.running_var is not None:
-        return module.running_mean.clone(), torch.rsqrt(module.running_var + module.eps)
+        # In the forward pass, as they may have moved on before the backward pass.
+        return of_running(module.running_mean, module.running_var)
     node = output.grad_fn
     if node is None or node.name() not in KEEPING_NODES or _saved_tensors_are_elsewhere():
         return None

@@ -13,12 +13,13 @@ from . import amp, state
 from ._library import operators
 from .arguments import Interval, check_choice, check_number, interval_now, interval_text, number_text
 from .capture import Capture
-from .coverage import METHODS, Coverage, Row
+from .coverage import Coverage, Row
 from .distributed import Choice, ProcessGroup, check_whole, group_of_wrapper, identity, several_processes
 from .engine import Engine
-from .layers import find_layers
+from .layers import Layer
 from .memory import keep_freed_memory
 from .names import clean_name, layer_of
+from .plan import plan, signature
 from .update import Update, apply
 
 
@@ -49,8 +50,8 @@ class FOP(torch.optim.Optimizer):
         inverse_interval: the same for their inverses.
         fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward
             pass when factors are updated; the model returns logits, or something with ``.logits``).
-        fisher_distribution: what "mc" draws from: "categorical" (cross entropy over the last dimension), or "gaussian"
-            (mean squared error).
+        fisher_distribution: what "mc" draws from: "categorical" (cross entropy over the last dimension), "bernoulli"
+            (binary cross entropy of scores before a sigmoid), or "gaussian" (squared error).
         beta: the weight of the orthogonal correction: "paper" (equation 16), "zero" (K-FAC), or a number.
         eta: the length of the step (equation 17): "average", "sum", or "off" (always 1).
         metric: in which the halves' difference is made orthogonal: "fisher", or "damped" with the damping.
@@ -86,7 +87,7 @@ class FOP(torch.optim.Optimizer):
         factor_interval: Interval = "auto",
         inverse_interval: Interval = "auto",
         fisher: Literal["empirical", "mc"] = "empirical",
-        fisher_distribution: Literal["categorical", "gaussian"] = "categorical",
+        fisher_distribution: Literal["categorical", "bernoulli", "gaussian"] = "categorical",
         beta: Literal["paper", "zero"] | float = "paper",
         eta: Literal["average", "sum", "off"] = "average",
         metric: Literal["fisher", "damped"] = "fisher",
@@ -110,7 +111,7 @@ class FOP(torch.optim.Optimizer):
         check_choice("fallback", fallback, "sgd", "adamw")
         if isinstance(process_group, str):
             check_choice("process_group", process_group, "auto")
-        check_choice("fisher_distribution", fisher_distribution, "categorical", "gaussian")
+        check_choice("fisher_distribution", fisher_distribution, "categorical", "bernoulli", "gaussian")
         engine = Engine({
             "damping": number_text("damping", damping, "auto"),
             "kl_clip": None if kl_clip is None else number_text("kl_clip", kl_clip),
@@ -130,6 +131,7 @@ class FOP(torch.optim.Optimizer):
         self._skipped: Tensor | None = None
         self._warned: set[str] = set()
         self._spent: _Spent | None = None
+        self._signature: list[int] | None = None
         self._defaults = {
             "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
             "fallback_scale": _fallback_scale(fallback_lr, lr),
@@ -141,16 +143,9 @@ class FOP(torch.optim.Optimizer):
         self._process_group: Choice = process_group
         self._has_joined = False
         self._model = weakref.ref(model)
-        # In the order of the engine's blocks.
-        found = []
-        for module, layer in find_layers(model):
-            index, kind = layer.register(engine)
-            if index >= 0:
-                layer.kind = METHODS[kind]
-                found.append((module, layer))
-        self._layers = [layer for _, layer in found]
-        self._capture = Capture(
-            [module for module, _ in found], self._layers, engine, self._intervals_now, self._find_processes)
+        self._capture = Capture(model, engine, self._intervals_now, self._find_processes, self._follow_model)
+        self._follow_model()
+        self._capture.forget()
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             warnings.warn("fop: scripted modules cannot be observed, so the fallback updates their parameters: make the "
                           "optimizer of the model before torch.jit.script or torch.jit.trace", stacklevel=2)
@@ -162,6 +157,7 @@ class FOP(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds parameters with settings of their own. Those that are not part of the model are the fallback's."""
         super().add_param_group(param_group)
+        self._signature = None
         group = self.param_groups[-1]
         check_number("lr", group["lr"])
         check_number("momentum", group["momentum"], below=1)
@@ -173,6 +169,32 @@ class FOP(torch.optim.Optimizer):
         step = self._engine.counts()["steps"] if any(map(callable, self._intervals)) else 0
         factors, inverses = self._intervals
         return interval_now(factors, step), interval_now(inverses, step)
+
+    # The model.
+
+    @property
+    def _layers(self) -> list[Layer]:
+        """Those with blocks, in the engine's order."""
+        return self._capture.layers
+
+    def _follow_model(self) -> None:
+        """Gives blocks to what trains now and has none, and takes those of what does not train, or is shared, away:
+        where the model has changed since the last step."""
+        model = self._model()
+        found = signature(model) if model is not None else None
+        if model is None or found == self._signature:
+            return
+        self._capture.discard()
+        before = self._parameters_of(range(len(self._layers)))
+        trained = {parameter for group in self.param_groups for parameter in group["params"]}
+        self._capture.follow(plan(model, trained, self._engine, self._layers))
+        for parameter in before ^ self._parameters_of(range(len(self._layers))):
+            self._forget_buffers(parameter)
+        self._signature = found
+
+    def _forget_buffers(self, parameter: nn.Parameter) -> None:
+        """Momentum of directions is none of gradients, and the other way round."""
+        self.state.pop(parameter, None)
 
     # Processes.
 
@@ -243,6 +265,8 @@ class FOP(torch.optim.Optimizer):
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
         self._warn_of_strangers(groups)
         self._check_processes(bool(gradients))
+        # What was gathered belongs to the model as it was.
+        self._follow_model()
         if not gradients:
             self._capture.discard()
             return
@@ -261,6 +285,7 @@ class FOP(torch.optim.Optimizer):
         recorded = self._parameters_of(known)
         finite = self._others_finite(
             [gradient for parameter, gradient in gradients.items() if parameter not in recorded])
+        self._leave_unexplained()
         updates, covered, finite = self._preconditioned(gradients, groups, known, scale, finite)
         self._warn_of_silent_layers(gradients, covered)
         self._capture.discard()
@@ -285,7 +310,7 @@ class FOP(torch.optim.Optimizer):
             # They may have been seen in another process.
             return set()
         blocks = [index for index in self._with_gradients(range(len(self._layers)), gradients)
-                  if index not in recorded and index not in self._capture.unexplained]
+                  if index not in recorded and not self._layers[index].is_unexplained]
         if not blocks:
             return set()
         return self._engine.assume(
@@ -339,18 +364,23 @@ class FOP(torch.optim.Optimizer):
                 f"fop: {', '.join(names)} came into the model after the optimizer was made, which does not update them: "
                 "make it anew, or use add_param_group", stacklevel=_THE_LOOP)
 
+    def _leave_unexplained(self) -> None:
+        """To the fallback, which begins anew."""
+        for layer in self._layers:
+            if layer.is_unexplained and layer.was_recorded:
+                layer.was_recorded = False
+                for parameter in layer.parameters:
+                    self._forget_buffers(parameter)
+
     def _warn_of_silent_layers(self, gradients: dict[nn.Parameter, Tensor], covered: set[nn.Parameter]) -> None:
-        silent = [layer.name for index, layer in enumerate(self._layers)
-                  if index not in self._capture.ever_recorded and index not in self._capture.idle
+        silent = [layer for layer in self._layers
+                  if not layer.was_recorded and not layer.was_idle and layer not in self._capture.new
                   and layer.name not in self._warned
                   and all(parameter in gradients and parameter not in covered for parameter in layer.parameters)]
-        unexplained = [self._layers[index].name for index in sorted(self._capture.unexplained)
-                       if self._layers[index].name in silent]
-        silent = [name for name in silent if name not in unexplained]
-        self._warned.update(silent, unexplained)
+        self._warned.update(layer.name for layer in silent)
         # Nobody has to do anything about these.
-        shared = {self._layers[index].name for index in self._capture.shared}
-        unexplained = [name for name in unexplained if name not in shared]
+        unexplained = [layer.name for layer in silent if layer.is_unexplained and not layer.is_shared]
+        silent = [layer.name for layer in silent if not layer.is_unexplained]
         if silent:
             warnings.warn(
                 f"fop: nothing was seen passing through {_listed(silent)}, whose parameters have gradients: they are "
@@ -420,8 +450,8 @@ class FOP(torch.optim.Optimizer):
         total = max(1, sum(parameter.numel() for parameter in self._names))
         rows = []
         covered = set()
-        for index, layer in enumerate(self._layers):
-            if layer.name in self._warned and index not in self._capture.ever_recorded:
+        for layer in self._layers:
+            if layer.name in self._warned and not layer.was_recorded:
                 continue
             own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
                    if layer_of(key, names) == layer.name}
@@ -431,7 +461,7 @@ class FOP(torch.optim.Optimizer):
                 factors = " ".join("x".join(map(str, shape)) for key, shape in sorted(own.items())
                                    if key.partition(".")[0].endswith("factor") or key == "fisher")
                 size = sum(torch.Size(shape).numel() for shape in own.values()) * width
-                rows.append(Row(name, layer.kind if parameter.requires_grad else "frozen", "" if place else factors,
+                rows.append(Row(name, layer.method if parameter.requires_grad else "frozen", "" if place else factors,
                                 0 if place else size, parameter.numel(), parameter.numel() / total))
         fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
         for parameter, name in self._names.items():

@@ -71,6 +71,23 @@ def test_compiled_in_place_and_in_parts():
         assert_as_plain(*train(network))
 
 
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_layers_that_are_unfrozen_later(backend):
+    """They get hooks, which code that was compiled before does not have."""
+    results = []
+    for compiled in (False, True):
+        network = Network()
+        network.body.requires_grad_(False)
+        network.convolution.weight.requires_grad_(False)
+        model = torch.compile(network, backend=backend) if compiled else network
+        _, optimizer = train(model, steps=2)
+        network.requires_grad_(True)
+        train(model, optimizer=optimizer)
+        assert optimizer.coverage().share("SGD") < 0.1
+        results.append((network, optimizer))
+    assert_same(*results)
+
+
 def test_compiled_loss():
     network = Network()
 

@@ -32,14 +32,25 @@ public struct NormalizationStatistics: Sendable {
         }
     }
 
+    /// The same of a layer that keeps running ones and uses them: copies, as those go on moving.
+    public func ofRunning(
+        mean: Tensor, variance: Tensor
+    ) -> (mean: Tensor, inverseStandardDeviation: Tensor) {
+        (mean.cloned(), inverseStandardDeviation(variance))
+    }
+
+    private func inverseStandardDeviation(_ variance: Tensor) -> Tensor {
+        variance.adding(epsilon).reciprocalSquareRoot()
+    }
+
     private func moments(
         _ input: Tensor, _ over: [Int], keeping: Bool
     ) -> (mean: Tensor, inverseStandardDeviation: Tensor) {
         guard centers else {
             let square = (input * input).mean(over, keepingDimensions: keeping)
-            return (square.zerosLike(), square.adding(epsilon).reciprocalSquareRoot())
+            return (square.zerosLike(), inverseStandardDeviation(square))
         }
         let (variance, mean) = input.varianceAndMean(over, keepingDimensions: keeping)
-        return (mean, variance.adding(epsilon).reciprocalSquareRoot())
+        return (mean, inverseStandardDeviation(variance))
     }
 }

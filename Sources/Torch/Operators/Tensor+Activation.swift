@@ -5,13 +5,10 @@ private enum Op {
     static let gelu = Operator("aten::gelu")
     static let silu = Operator("aten::silu")
     static let tanh = Operator("aten::tanh")
-    static let sigmoid = Operator("aten::sigmoid")
     static let leakyReLU = Operator("aten::leaky_relu")
     static let elu = Operator("aten::elu")
     static let softplus = Operator("aten::softplus")
     static let hardswish = Operator("aten::hardswish")
-    static let softmax = Operator("aten::softmax", "int")
-    static let logSoftmax = Operator("aten::log_softmax", "int")
 }
 
 /// How the normal distribution's cumulative function in GELU is computed.
@@ -41,9 +38,6 @@ extension Tensor {
 
     /// The hyperbolic tangent.
     public func tanh(file: StaticString = #fileID, line: UInt = #line) -> Tensor { apply(Op.tanh, file, line) }
-
-    /// `1 / (1 + e^-x)`
-    public func sigmoid(file: StaticString = #fileID, line: UInt = #line) -> Tensor { apply(Op.sigmoid, file, line) }
 
     /// `x` where it is positive, `negativeSlope * x` elsewhere.
     public func leakyReLU(
@@ -81,25 +75,7 @@ extension Tensor {
         apply(Op.hardswish, file, line)
     }
 
-    /// `e^x_i / sum_j e^x_j` along a dimension.
-    public func softmax(_ dimension: Int, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        apply(Op.softmax, along: dimension, file, line)
-    }
-
-    /// `x_i - log sum_j e^x_j` along a dimension.
-    public func logSoftmax(_ dimension: Int, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
-        apply(Op.logSoftmax, along: dimension, file, line)
-    }
-
     private func apply(_ op: Operator, _ file: StaticString, _ line: UInt) -> Tensor {
         call(op, file: file, line: line) { $0.push(self) }
-    }
-
-    private func apply(_ op: Operator, along dimension: Int, _ file: StaticString, _ line: UInt) -> Tensor {
-        call(op, file: file, line: line) {
-            $0.push(self)
-            $0.push(dimension)
-            $0.pushNone()
-        }
     }
 }
