@@ -38,12 +38,14 @@ def made_up(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with data_batch_*.bin")
-    parser.add_argument("--lr", type=float, default=0.1)
-    parser.add_argument("--weight-decay", type=float, default=5e-4)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--examples", type=int, default=512, help="how many examples to make up, or to take of the data")
+    parser.add_argument("--data", type=Path, help="folder with data_batch_*.bin; without it, images are made up")
+    parser.add_argument("--lr", type=float, default=0.1,
+                        help="the largest step size of the OneCycleLR schedule (default: %(default)s)")
+    parser.add_argument("--weight-decay", type=float, default=5e-4, help="decoupled, as AdamW's (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=128, help="examples per step (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=2, help="passes over the examples (default: %(default)s)")
+    parser.add_argument("--examples", type=int, default=512,
+                        help="how many to make up, or to take of the data (default: %(default)s; 50000 is all)")
     args = parser.parse_args()
 
     torch.manual_seed(0)

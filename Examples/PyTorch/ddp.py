@@ -17,9 +17,11 @@ import fop
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lr", type=float, default=0.1)
-    parser.add_argument("--batch-size", type=int, default=256, help="examples per process")
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--lr", type=float, default=0.1,
+                        help="the step size; try 0.3 to 3 times that of SGD (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=256,
+                        help="examples per process and step (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=40, help="steps to take (default: %(default)s)")
     args = parser.parse_args()
 
     use_cuda = torch.cuda.is_available()

@@ -2,6 +2,7 @@
 
     python fashion_mnist.py --data .cache/data/fashion-mnist        # `make data` puts the files there
     python fashion_mnist.py --optimizer sgd --lr 0.1                # the line as it was
+    python fashion_mnist.py --examples 8192 --epochs 1              # a short try
 """
 import argparse
 import gzip
@@ -37,12 +38,15 @@ def network() -> nn.Module:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(".cache/data/fashion-mnist"), help="folder of the IDX files")
-    parser.add_argument("--optimizer", choices=["fop", "kfac", "sgd"], default="fop")
-    parser.add_argument("--lr", type=float, default=0.1)
-    parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--examples", type=int, help="train on the first so many examples only")
+    parser.add_argument("--data", type=Path, default=Path(".cache/data/fashion-mnist"),
+                        help="folder of the four IDX files, packed with gzip or not (default: %(default)s)")
+    parser.add_argument("--optimizer", choices=["fop", "kfac", "sgd"], default="fop",
+                        help="fop.FOP, fop.KFAC, or torch.optim.SGD with momentum 0.9 (default: %(default)s)")
+    parser.add_argument("--lr", type=float, default=0.1,
+                        help="the step size at the start of the cosine schedule (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=2048, help="examples per step (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=5, help="passes over the examples (default: %(default)s)")
+    parser.add_argument("--examples", type=int, help="train on the first so many examples only (default: all)")
     args = parser.parse_args()
 
     torch.manual_seed(0)
@@ -67,7 +71,8 @@ def main() -> None:
         model.eval()
         with torch.no_grad():
             correct = (model(test_images).argmax(1) == test_labels).float().mean().item()
-        print(f"epoch {epoch + 1}/{args.epochs}  loss {loss.item():.4f}  test accuracy {100 * correct:.2f} %", flush=True)
+        print(f"epoch {epoch + 1}/{args.epochs}  loss {loss.item():.4f}  test accuracy {100 * correct:.2f} %",
+              flush=True)
 
 
 if __name__ == "__main__":

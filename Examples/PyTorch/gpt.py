@@ -2,8 +2,9 @@
 
     python gpt.py --text FILE          # any text; without it, the source of Python's argparse module
 
-The feed-forward layers and the head get Kronecker factors, the norms 2 x 2 blocks; embeddings and the attention's
-projections, which nn.MultiheadAttention keeps out of reach of hooks, go to the fallback.
+The feed-forward layers, the table of characters and the head get Kronecker factors, the norms 2 x 2 blocks; the table
+of positions, which all examples share, and the attention's projections, which nn.MultiheadAttention keeps out of reach
+of hooks, go to the fallback. A warning names the projections at the first step; the table at the end shows everything.
 """
 import argparse
 import inspect
@@ -52,11 +53,13 @@ class GPT(nn.Module):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path)
-    parser.add_argument("--lr", type=float, default=0.03)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--context", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--text", type=Path,
+                        help="a text file to learn (default: the source of Python's argparse)")
+    parser.add_argument("--lr", type=float, default=0.03,
+                        help="FOP's step size after warm-up; AdamW's, for the rest, is a tenth (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="sequences per step (default: %(default)s)")
+    parser.add_argument("--context", type=int, default=64, help="characters per sequence (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=200, help="steps to take (default: %(default)s)")
     args = parser.parse_args()
 
     torch.manual_seed(0)
@@ -64,8 +67,8 @@ def main() -> None:
     alphabet = sorted(set(text))
     tokens = torch.tensor([alphabet.index(character) for character in text])
     model = GPT(len(alphabet), args.context)
-    optimizer = fop.FOP(
-        model, lr=args.lr, kfac_approx="reduce", fallback="adamw", fallback_lr=3e-3)  # instead of torch.optim.AdamW
+    optimizer = fop.FOP(  # instead of torch.optim.AdamW
+        model, lr=args.lr, kfac_approx="reduce", fallback="adamw", fallback_lr=0.1 * args.lr)
     warmup = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=max(1, args.steps // 10))
 
     for step in range(args.steps):

@@ -35,14 +35,16 @@ class Classifier(lightning.LightningModule):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the 4096 examples (default: %(default)s)")
+    parser.add_argument("--lr", type=float, default=0.1,
+                        help="the step size; try 0.3 to 3 times that of SGD (default: %(default)s)")
     args = parser.parse_args()
     lightning.seed_everything(0, verbose=False)
     examples = torch.randn(4096, 32)
     data = TensorDataset(examples, (examples @ torch.randn(32, 10)).argmax(1))
     trainer = lightning.Trainer(
         max_epochs=args.epochs, accelerator="auto", gradient_clip_val=1.0, logger=False, enable_checkpointing=False)
-    trainer.fit(Classifier(), DataLoader(data, batch_size=512, shuffle=True))
+    trainer.fit(Classifier(args.lr), DataLoader(data, batch_size=512, shuffle=True))
     print(f"loss after {args.epochs} epochs: {trainer.callback_metrics['loss'].item():.4f}")
 
 

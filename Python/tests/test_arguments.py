@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from models import small_model
+from models import assert_same, backward, parameters, small_model
 from torch import nn
 
 import fop
@@ -24,11 +24,41 @@ import fop
     ({"max_vocabulary": "x"}, "max_vocabulary is x"),
     ({"lr": "0.1"}, "lr is '0.1'"), ({"lr": True}, "lr is True"), ({"damping": True}, "damping is True: use a number"),
     ({"process_group": "world"}, "process_group is 'world': use 'auto'"), ({"params": [{"lr": 0.1}]}, "without 'params'"),
+    ({"process_group": 3}, "process_group is 3: use 'auto', None, or a group"), ({"params": 3}, "params is 3: use"),
+    ({"kl_clip": "x"}, "kl_clip is 'x': use a number or None"),
 ], ids=str)
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError) as caught:
         fop.FOP(small_model(), **{"lr": 0.1, **options})
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "x", None, True])
+def test_intervals_that_functions_return_are_named(value):
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1, inverse_interval=lambda step: value)
+    with pytest.raises(ValueError, match=rf"inverse_interval\(0\) is {value!r}: return a whole number of 1 or more"):
+        backward(model)
+        optimizer.step()
+
+
+@pytest.mark.parametrize("key", ["lr", "momentum", "weight_decay"])
+def test_settings_that_are_not_finite_are_named(key):
+    model = small_model()
+    optimizer = fop.FOP(model, lr=0.1)
+    before = parameters(model)
+    backward(model)
+    optimizer.param_groups[0][key] = float("nan")
+    with pytest.raises(ValueError, match=rf"param_groups\[0\]\['{key}'\] is nan: use a finite number"):
+        optimizer.step()
+    assert_same(before, parameters(model))
+
+
+def test_a_wrong_group_is_not_added():
+    optimizer = fop.FOP(small_model(), lr=0.1)
+    with pytest.raises(ValueError, match="lr is -3: use"):
+        optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))], "lr": -3})
+    assert len(optimizer.param_groups) == len(optimizer.state_dict()["param_groups"]) == 1
 
 
 def test_numbers_of_numpy_and_torch_are_numbers():

@@ -86,3 +86,19 @@ def test_lightning(run, tmp_path, monkeypatch):
 def test_the_table_of_examples_is_whole():
     listed = set(re.findall(r"^\| \[(\w+\.py)\]", (EXAMPLES / "README.md").read_text(), re.MULTILINE))
     assert listed == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_help_teaches(run, capsys, name):
+    for module in re.findall(r"Needs (\w+)", (EXAMPLES / name).read_text()):
+        pytest.importorskip(module)
+    with pytest.raises(SystemExit) as caught:
+        run(name, "--help")
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert f"python {name}" in text or f"torchrun --nproc-per-node 2 {name}" in text
+    options = re.split(r"\n  (?=--)", text)[1:]
+    assert options
+    for option in options:
+        # What it is, and what it is without it.
+        assert re.search(r"\s{2,}\w.*\w", option, re.DOTALL) and re.search("default|without", option), option

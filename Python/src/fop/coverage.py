@@ -48,6 +48,14 @@ class Coverage:
                            for column, (text, width) in enumerate(zip(line, widths))) for line in cells)
         methods = dict.fromkeys(row.method for row in self.rows)
         total = ", ".join(f"{method} {self.share(method):.1%}" for method in methods)
-        return "\n".join(line.rstrip() for line in lines) + f"\n{total}; curvature {self.bytes / 1e6:,.1f} MB"
+        return "\n".join(line.rstrip() for line in lines) + f"\n{total}; curvature {_size(self.bytes)}"
 
     __repr__ = __str__
+
+
+def _size(count: int) -> str:
+    """A number of bytes, in the unit that leaves a digit before the point."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"

@@ -29,6 +29,18 @@ def group_of_wrapper() -> ProcessGroup | None:
     return wrapper.process_group
 
 
+def check_process_group(choice: Any) -> None:
+    """Raises unless it is a group of processes, "auto" or None."""
+    own = torch.distributed
+    if choice is None or choice == "auto" or (own.is_available() and isinstance(choice, own.ProcessGroup)):
+        return
+    # Which new_group returns to processes that are not in it.
+    if own.is_available() and choice is own.GroupMember.NON_GROUP_MEMBER:
+        raise ValueError("process_group is a group that this process is not in: pass one that it is in, or None")
+    raise ValueError(f"process_group is {choice!r}: use 'auto', None, or a group of torch.distributed, such as "
+                     "torch.distributed.group.WORLD")
+
+
 def identity(group: ProcessGroup) -> tuple[str, int, int]:
     """The group's name, this process's rank in it, and how many processes it has."""
     return group.group_name, torch.distributed.get_rank(group), torch.distributed.get_world_size(group)

@@ -15,6 +15,8 @@ def clean_name(path: str) -> str:
 
 def layer_of(key: str, layers: Collection[str]) -> str | None:
     """The layer that an entry of the curvature belongs to: `<layer>.input_factor`, or, of a factor that is split,
-    `<layer>.input_factor.0`."""
+    `<layer>.input_factor.0`. None for what belongs to all layers, such as `counters`."""
+    if "." not in key:
+        return None
     name = key.rpartition(".")[0]
     return name if name in layers else next((part for part in [name.rpartition(".")[0]] if part in layers), None)

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from . import amp, state
 from ._library import operators
-from .arguments import Interval, check_choice, check_number, interval_now, interval_text, number_text
+from .arguments import (
+    Interval, check_choice, check_finite, check_group, check_number, interval_now, interval_text, number_text)
 from .capture import Capture
 from .coverage import Coverage, Row
-from .distributed import Choice, ProcessGroup, check_whole, group_of_wrapper, identity, several_processes
+from .distributed import (
+    Choice, ProcessGroup, check_process_group, check_whole, group_of_wrapper, identity, several_processes)
 from .engine import Engine
 from .layers import Layer
 from .memory import keep_freed_memory
@@ -105,16 +107,13 @@ class FOP(torch.optim.Optimizer):
             raise TypeError(f"FOP takes the model itself, not {type(model).__name__}: fop.FOP(model, lr=...)")
         _check_parameters(model)
         check_whole(model)
-        check_number("lr", lr)
-        check_number("momentum", momentum, below=1)
-        check_number("weight_decay", weight_decay)
+        check_group({"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         check_choice("fallback", fallback, "sgd", "adamw")
-        if isinstance(process_group, str):
-            check_choice("process_group", process_group, "auto")
+        check_process_group(process_group)
         check_choice("fisher_distribution", fisher_distribution, "categorical", "bernoulli", "gaussian")
         engine = Engine({
             "damping": number_text("damping", damping, "auto"),
-            "kl_clip": None if kl_clip is None else number_text("kl_clip", kl_clip),
+            "kl_clip": None if kl_clip is None else number_text("kl_clip", kl_clip, none=True),
             "ema_decay": number_text("ema_decay", ema_decay),
             "factor_interval": interval_text("factor_interval", factor_interval),
             "inverse_interval": interval_text("inverse_interval", inverse_interval),
@@ -156,19 +155,18 @@ class FOP(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds parameters with settings of their own. Those that are not part of the model are the fallback's."""
+        if isinstance(param_group, dict):
+            check_group({**self.defaults, **param_group})
         super().add_param_group(param_group)
         self._signature = None
         group = self.param_groups[-1]
-        check_number("lr", group["lr"])
-        check_number("momentum", group["momentum"], below=1)
-        check_number("weight_decay", group["weight_decay"])
         for place, parameter in enumerate(group["params"]):
             self._names.setdefault(parameter, f"group{len(self.param_groups) - 1}.{place}")
 
     def _intervals_now(self) -> tuple[int, int]:
         step = self._engine.counts()["steps"] if any(map(callable, self._intervals)) else 0
         factors, inverses = self._intervals
-        return interval_now(factors, step), interval_now(inverses, step)
+        return (interval_now("factor_interval", factors, step), interval_now("inverse_interval", inverses, step))
 
     # The model.
 
@@ -265,6 +263,7 @@ class FOP(torch.optim.Optimizer):
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
         self._warn_of_strangers(groups)
         self._check_processes(bool(gradients))
+        check_finite(self.param_groups)
         # What was gathered belongs to the model as it was.
         self._follow_model()
         if not gradients:
@@ -403,32 +402,45 @@ class FOP(torch.optim.Optimizer):
         """
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
-        saved = state.save(self.param_groups, self.state, self._names, self._engine.state(include_factors),
-                           int(self._skipped or 0))
+        saved = state.save(self.param_groups, self.state, self._names, self._treatments(),
+                           self._engine.state(include_factors), int(self._skipped or 0))
         for hook in self._optimizer_state_dict_post_hooks.values():
             saved = hook(self, saved) or saved
         return saved
 
     @torch.no_grad()
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any], include_factors: bool = True) -> None:
         """Goes on from a saved state, whatever device it was saved on.
 
+        Args:
+            include_factors: without the saved factors and inverses the curvature is estimated anew: for states of other
+                options.
+
         Raises:
-            ValueError: the state is of another model or other groups; says where they differ.
+            ValueError: the state is of another model, other groups or options, of a later version, or not whole; names
+                the first difference. Then nothing has changed.
         """
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             state_dict = hook(self, state_dict) or state_dict
-        state.check_groups(state_dict, self.param_groups, self._names)
-        buffers = state.load_buffers(state_dict["state"], self._names)
-        self._engine.load(state.place_curvature(state_dict["curvature"], self._layers))
+        loaded = state.read(state_dict, self.param_groups, self._names, self._treatments(), self._layers,
+                            self._engine.state_shapes(), include_factors)
+        # Nothing from here on can be refused.
+        self._engine.load(loaded.curvature)
         self._capture.forget()
         self.state.clear()
-        self.state.update(buffers)
-        for group, saved in zip(self.param_groups, state_dict["param_groups"]):
-            group.update({key: value for key, value in saved.items() if key != "params"})
-        self._skipped = torch.tensor(int(state_dict.get("skipped_steps", 0)))
+        self.state.update(loaded.buffers)
+        for group, settings in zip(self.param_groups, loaded.groups):
+            group.update(settings)
+        self._skipped = torch.tensor(loaded.skipped)
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
+
+    def _treatments(self) -> dict[nn.Parameter, str]:
+        """What stands for each parameter, as :meth:`coverage` calls it, whether it is frozen for a while or not."""
+        fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
+        kinds = {parameter: layer.kind for layer in self._layers for parameter in layer.parameters}
+        return {parameter: kinds.get(parameter, fallback if parameter.requires_grad else "frozen")
+                for parameter in self._names}
 
     def __getstate__(self) -> dict[str, Any]:
         raise TypeError(f"{type(self).__name__} observes a model and cannot be pickled or copied: use state_dict()")
@@ -520,6 +532,8 @@ def _fallback_scale(fallback_lr: float | None, lr: float | Tensor) -> float:
 
 def _groups(model: nn.Module, params: Iterable[Any] | None) -> list[dict[str, Any]]:
     """The user's groups, and one for the rest of the model."""
+    if isinstance(params, Tensor) or (params is not None and not isinstance(params, Iterable)):
+        raise ValueError(f"params is {params!r}: use parameters, or dictionaries with 'params' in each")
     given = list(params) if params is not None else []
     if given and not isinstance(given[0], dict):
         given = [{"params": given}]

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from ._library import operators
 
+BUFFERS = ("momentum_buffer", "exp_avg", "exp_avg_sq", "step")
+"""All that a parameter's state can hold."""
+
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
