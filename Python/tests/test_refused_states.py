@@ -147,6 +147,17 @@ def test_what_does_not_fit_is_named_and_changes_nothing(name):
     assert_same(parameters(model), parameters(twin))
 
 
+def test_parameters_in_other_groups_are_named():
+    model = small_model()
+    optimizer = make(model, params=[{"params": [model[0].weight]}])
+    twin = small_model()
+    for params, message in (([twin[0].weight, twin[0].bias], "group 0 of the saved state has '0.bias', which is not in"),
+                            ([twin[0].bias], "group 0 of the saved state has no '0.weight', which is in it here")):
+        state = make(twin, params=[{"params": params}]).state_dict()
+        with pytest.raises(ValueError, match=message):
+            optimizer.load_state_dict(state)
+
+
 def test_a_layer_that_is_frozen_now_is_named():
     _, optimizer = trained(frozen_first_layer())
     before = copy.deepcopy(optimizer.state_dict())

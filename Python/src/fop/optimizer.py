@@ -484,7 +484,8 @@ class FOP(torch.optim.Optimizer):
 
 
 class KFAC(FOP):
-    """K-FAC with the same curvature: :class:`FOP` without the orthogonal correction, ``beta="zero", eta="off"``."""
+    """K-FAC with the same curvature: :class:`FOP` without the orthogonal correction, ``beta="zero", eta="off"``. It takes
+    the arguments of :class:`FOP` but these two."""
 
     def __init__(self, model: nn.Module, lr: float | Tensor, momentum: float = 0.9, weight_decay: float = 0.0,
                  **options: Any):

@@ -135,7 +135,9 @@ def _read_groups(saved: Iterable[Mapping[str, Any]], groups: list[dict[str, Any]
         for name in own:
             if name not in old["params"]:
                 raise ValueError(f"parameter group {place} of the saved state has no '{name}', which is in it here")
-        layout.check_names(old["params"], own)
+        for name in old["params"]:
+            if name not in own:
+                raise ValueError(f"parameter group {place} of the saved state has '{name}', which is not in it here")
         for key in ("lr", "momentum", "weight_decay", "fallback_scale"):
             if key not in old:
                 raise ValueError(f"parameter group {place} of the saved state has no '{key}': it is damaged")
