@@ -23,7 +23,8 @@ import fop
     ({"max_factor_dim": 0}, "max_factor_dim is 0: use a whole number of 1"),
     ({"max_vocabulary": "x"}, "max_vocabulary is x"),
     ({"lr": "0.1"}, "lr is '0.1'"), ({"lr": True}, "lr is True"), ({"damping": True}, "damping is True: use a number"),
-    ({"process_group": "world"}, "process_group is 'world': use 'auto'"), ({"params": [{"lr": 0.1}]}, "without 'params'"),
+    ({"process_group": "world"}, "process_group is 'world': use 'auto'"),
+    ({"params": [{"lr": 0.1}]}, "without 'params'"),
     ({"process_group": 3}, "process_group is 3: use 'auto', None, or a group"), ({"params": 3}, "params is 3: use"),
     ({"kl_clip": "x"}, "kl_clip is 'x': use a number or None"),
 ], ids=str)

@@ -70,8 +70,8 @@ def check_finite(groups: Iterable[Mapping[str, Any]]) -> None:
     for place, group in enumerate(groups):
         for key in ("lr", "momentum", "weight_decay"):
             if not math.isfinite(group[key]):
-                raise ValueError(f"param_groups[{place}]['{key}'] is {group[key]!r}: use a finite number, and look at what "
-                                 "sets it (a learning-rate scheduler?)")
+                raise ValueError(f"param_groups[{place}]['{key}'] is {group[key]!r}: use a finite number, and look at "
+                                 "what sets it (a learning-rate scheduler?)")
 
 
 def check_choice(name: str, value: Any, *choices: str) -> None:

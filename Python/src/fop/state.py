@@ -2,8 +2,9 @@
 
 `format_version`, a number. `layout`: each parameter's shape and treatment by its qualified name. `state`: its buffers.
 `param_groups`: the settings of each, with its parameters' names. `curvature`: the engine's averages, inverses and
-counters. `keys`: of all tensors, so that none can go missing. Tensors, numbers, strings, lists and dictionaries only, so
-that `torch.load(weights_only=True)` reads it; names without what torch.compile and DistributedDataParallel put in front.
+counters. `keys`: of all tensors, so that none can go missing. Tensors, numbers, strings, lists and dictionaries only,
+so that `torch.load(weights_only=True)` reads it; names without what torch.compile and DistributedDataParallel put in
+front.
 """
 
 import copy
@@ -111,7 +112,7 @@ def _check_form(saved: Any) -> None:
                          "torch.load(PATH, weights_only=True) first")
     for key in ("state", "param_groups", "curvature"):
         if key not in saved:
-            raise ValueError(f"this is not a state of fop: it has no '{key}'; give what fop.FOP's state_dict() returned")
+            raise ValueError(f"this is not a state of fop: it has no '{key}'; give what FOP.state_dict() returned")
     version = saved.get("format_version", 1)
     if version not in range(1, FORMAT_VERSION + 1):
         raise ValueError(f"the saved state is of format version {version!r} and fop {__version__} reads 1 to "
@@ -128,8 +129,8 @@ def _read_groups(saved: Iterable[Mapping[str, Any]], groups: list[dict[str, Any]
                  names: Mapping[nn.Parameter, str]) -> list[dict[str, Any]]:
     saved = list(saved)
     if len(saved) != len(groups):
-        raise ValueError(f"the saved state has {len(saved)} parameter groups, this optimizer {len(groups)}: make it with "
-                         "the same groups")
+        raise ValueError(f"the saved state has {len(saved)} parameter groups, this optimizer {len(groups)}: make it "
+                         "with the same groups")
     for place, (old, new) in enumerate(zip(saved, groups)):
         own = [names[parameter] for parameter in new["params"]]
         for name in own:
@@ -164,8 +165,8 @@ def _check_curvature(saved: Mapping[str, Tensor], shapes: Mapping[str, tuple[int
     for key, tensor in saved.items():
         if key not in shapes:
             shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else None
-            raise ValueError(f"the saved state has '{key}' of shape {shape}, which there is no place for: use the options "
-                             "that it was saved with, or load_state_dict(..., include_factors=False)")
+            raise ValueError(f"the saved state has '{key}' of shape {shape}, which there is no place for: use the "
+                             "options that it was saved with, or load_state_dict(..., include_factors=False)")
         _check_shape(f"'{key}'", tensor, shapes[key])
     begun = {layer_of(key, layers) for key in saved} - {None}
     for key, shape in shapes.items():
