@@ -88,6 +88,7 @@ def test_the_table_of_examples_is_whole():
     assert listed == {path.name for path in EXAMPLES.glob("*.py")}
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_help_teaches(run, capsys, name):
     for module in re.findall(r"Needs (\w+)", (EXAMPLES / name).read_text()):
