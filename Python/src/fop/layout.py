@@ -48,7 +48,7 @@ def check_treatments(saved: Mapping[str, Any], own: Mapping[str, Any], with_fact
             continue
         advice = "use the options that it was saved with"
         if now == FROZEN:
-            advice = "make the optimizer before you freeze it"
+            advice = "let it train as it did then"
         if (before == ADAMW) == (now == ADAMW):
             advice += ", or load_state_dict(..., include_factors=False) to estimate the curvature anew"
         raise ValueError(f"the saved state's '{name}' was updated by {before}, and is {'' if now == FROZEN else 'by '}"

@@ -422,6 +422,7 @@ class FOP(torch.optim.Optimizer):
         """
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             state_dict = hook(self, state_dict) or state_dict
+        self._follow_model()
         loaded = state.read(state_dict, self.param_groups, self._names, self._treatments(), self._layers,
                             self._engine.state_shapes(), include_factors)
         # Nothing from here on can be refused.
@@ -438,7 +439,7 @@ class FOP(torch.optim.Optimizer):
     def _treatments(self) -> dict[nn.Parameter, str]:
         """What stands for each parameter, as :meth:`coverage` calls it, whether it is frozen for a while or not."""
         fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
-        kinds = {parameter: layer.kind for layer in self._layers for parameter in layer.parameters}
+        kinds = {parameter: layer.method for layer in self._layers for parameter in layer.parameters}
         return {parameter: kinds.get(parameter, fallback if parameter.requires_grad else "frozen")
                 for parameter in self._names}
 
