@@ -87,6 +87,19 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
         }
     }
 
+    /// A difference that is nothing but the rounding of the gradients has no weight, whichever way it points.
+    func testGradientsThatAreEqualButForRoundingGiveKFAC() {
+        forEachCase([.equal], seeds: 8) { test, _ in
+            let isDouble = test.first.dtype == .float64
+            let noise = randomTensor(test.first.shape, seed: 5, dtype: test.first.dtype)
+            let second = test.first + test.first * noise * (isDouble ? 1e-15 : 1e-6)
+            let step = projectFisherOrthogonally(
+                [test.first, second], metric: test.block.fisherProduct, preconditioner: test.block.precondition)
+            let plain = test.block.precondition(test.first).scalars(as: Double.self)
+            assertReference(step.direction(), plain, below: isDouble ? 1e-9 : 0.02, test.title)
+        }
+    }
+
     func testOppositeGradientsGiveNoStep() {
         forEachCase([.opposite]) { test, _ in
             XCTAssertEqual(number(test.step().direction().absolute().max()), 0, test.title)
