@@ -10,7 +10,7 @@ KINDS = {
 }
 """What an operator's name has in it, and its kind: the first that fits counts."""
 OTHERS = "all else"
-UPDATE = ("addmm", "_foreach_add", "_foreach_mul")
+NOT_ADDITIONS = ("addmm", "_foreach_add", "_foreach_mul")
 """Names that have "add" in them and are none of the network's additions."""
 
 
@@ -29,6 +29,6 @@ def by_kind(step: Callable[[], float], warm_up: int, steps: int) -> dict[str, fl
 
 def kind(operator: str) -> str:
     name = operator.lower()
-    if name.removeprefix("aten::").startswith(UPDATE):
+    if name.removeprefix("aten::").startswith(NOT_ADDITIONS):
         return OTHERS
     return next((kind for part, kind in KINDS.items() if part in name), OTHERS)
