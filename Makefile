@@ -121,7 +121,7 @@ sensitivity: build data ## Train a perceptron over dampings and learning rates a
 # Without the flag, SwiftPM does not see files that are new in the package depended on.
 BENCHMARK_BUILD := --package-path Benchmarks --disable-build-manifest-caching -c release
 
-bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about half an hour; ARGS=--quick: a minute)
+bench: ## Time steps of ours, of PyTorch and of its optimizers in turns (about 50 minutes; ARGS=--quick: a minute)
 	@$(SETUP) libtorch packages reference-venv
 	swift build $(BENCHMARK_BUILD) --product BenchmarkWorker $(SWIFT_FLAGS)
 	@$(PYTHON) -B Benchmarks/bench.py --cache "$(CACHE)" $(ARGS)

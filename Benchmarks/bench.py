@@ -4,7 +4,7 @@
 In each round every contender runs in turn in a fresh process, on the same batch, from the same weights, with the same
 number of threads and curvature every 10 steps. `make bench` sets everything up and calls this; flags go into ARGS:
 
-    make bench                                    everything, about half an hour, into results/benchmark.json
+    make bench                                    everything, about 50 minutes, into results/benchmark.json
     make bench ARGS=--quick                       a minute's look, into runs/benchmark.json
     make bench ARGS="--models resnet --batches 2048 --contenders swift-sgd swift-fop-2 torch-sgd"
     make bench ARGS=--resume                      goes on with a run that was stopped
@@ -21,7 +21,7 @@ from driver import bars, calls, machine, results, rounds, table  # noqa: E402
 from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
-from driver.plan import INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
+from driver.plan import FURTHER, INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
 from driver.setup import (  # noqa: E402
     ROOT, SEED, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
@@ -37,9 +37,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batches", nargs="+", type=positive, metavar="N", help="batch sizes, for every model")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME",
                         help=f"of {', '.join(CONTENDERS)}")
-    parser.add_argument("--rounds", type=positive, help="rounds, each with every contender once (5; --quick: 1)")
+    parser.add_argument("--rounds", type=positive,
+                        help="rounds, each with every contender once (5; --quick: 1); close contenders go on for "
+                             f"{FURTHER} times as many")
     parser.add_argument("--quick", action="store_true", help="one small cell, one round: does everything work?")
-    parser.add_argument("--full", action="store_true", help="every contender in every cell: more than an hour")
+    parser.add_argument("--full", action="store_true",
+                        help="every contender in every cell, and ResNet-18 at 2048: hours")
     parser.add_argument("--output", type=Path, help="the result file")
     parser.add_argument("--resume", action="store_true", help="keep the cells that the result file has already")
     add_tool_options(parser)
@@ -53,7 +56,7 @@ def check_equal_work(cells: list[Cell], workers: Workers, inputs: Inputs) -> dic
         names = {name for cell in cells if cell.model == model for name in cell.contenders if CONTENDERS[name].is_sgd}
         small = Cell(model, SMALL, Shape(warm_up=2, steps=1, interval=INTERVAL), tuple(sorted(names)))
         result = rounds.begin(small, workers.tools)
-        rounds.run_round(small, result, workers, inputs, lambda *_: None)
+        rounds.run_round(small, small.contenders, result, workers, inputs, lambda *_: None)
         if problem := rounds.disagreement(result):
             problems[model] = problem
         say(f"{model}: {problem or 'SGD has the same losses over two steps wherever it runs'}")
@@ -67,9 +70,11 @@ def run_cell(
     for name, entry in result["contenders"].items():
         if entry["status"] != "ok":
             progress.drop(cell, name)
-    for number in range(1, options.rounds + 1):
-        rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
-            cell, number, options.rounds, contender, outcome))
+    last = options.rounds * (1 + FURTHER if cell.close else 1)
+    for number in range(1, last + 1):
+        names = rounds.names_in_turn(cell, number, options.rounds)
+        rounds.run_round(cell, names, result, workers, inputs, lambda contender, outcome: progress.done(
+            cell, number, last, contender, outcome))
         if problem := rounds.disagreement(result):
             result["problem"] = problem
             progress.drop_cell(cell)
@@ -82,7 +87,7 @@ def run_cells(cells: list[Cell], options: argparse.Namespace, workers: Workers, 
     progress = Progress(cells, options.rounds)
     for cell in cells:
         result = found["cells"].get(cell.key)
-        if result and results.is_complete(result, options.rounds):
+        if result and results.is_complete(result, cell, options.rounds):
             progress.drop_cell(cell)
             continue
         found["cells"][cell.key] = result = rounds.begin(cell, workers.tools)
@@ -105,10 +110,11 @@ def run(options: argparse.Namespace) -> None:
     cells = make_plan(options.quick, options.full, options.models, options.batches, options.contenders)
     inputs = Inputs(scratch / "inputs", SEED)
     say(f"Writing weights and batches to {inputs.folder}...")
-    inputs.write(tools.python, [(cell.model, batch) for cell in cells for batch in (SMALL, cell.batch)])
+    inputs.write(tools.python, [(cell.model, batch) for cell in cells
+                                for batch in (SMALL, cell.batch, cell.reference_batch) if batch])
     found = {
         "format": results.FORMAT, "command": repeating_command("bench"),
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"), **machine.describe(tools),
+        "started": machine.now(), **machine.describe(tools),
         "settings": {"threads": options.threads, "rounds": options.rounds, "seed": SEED, "interval": INTERVAL,
                      "loss_tolerance": rounds.TOLERANCE},
         "cells": results.cells_to_keep(options.output) if options.resume else {},

@@ -20,6 +20,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "benchmark.json")
     parser.add_argument("--growth", type=Path, default=ROOT / "results" / "growth.json")
+    parser.add_argument("--profile", type=Path, default=ROOT / "results" / "profile.json",
+                        help="what bench-profile found, for the bounds")
     parser.add_argument("--figures", type=Path, default=ROOT / "Documentation" / "figures")
     parser.add_argument("--document", type=Path, default=ROOT / "Documentation" / "performance.md")
     options = parser.parse_args()
@@ -35,7 +37,8 @@ def write(options: argparse.Namespace) -> None:
     found = results.load(options.results)
     step_picture.draw(found, options.figures / "benchmark.png")
     documents.put(options.document, "steps", documents.steps(found))
-    bar_table = table.as_markdown(bars.HEADER, bars.bar_rows(found))
+    profile = results.load(options.profile) if options.profile.is_file() else None
+    bar_table = table.as_markdown(bars.HEADER, bars.bar_rows(found, profile))
     documents.put(options.document, "bars", bar_table)
     print(bar_table)
     if options.growth.is_file():

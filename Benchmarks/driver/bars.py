@@ -3,9 +3,10 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .summary import ratio, round_mean, summarize
+from .summary import ratio, summarize
 
 MAIN = "resnet"
+REFERENCE = "reference_rounds"
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,15 @@ class Bar:
     limit: float
     measure: Callable[[dict], float | None]
     """From the result file; None: not measured."""
+    bound: Callable[[dict, dict | None], float | None] = lambda results, profile: None
+    """What it cannot fall below on this machine, from the result file and that of the profile, where that is known."""
 
 
-def rounds(results: dict, model: str, batch: int, name: str) -> list[dict] | None:
+def rounds(results: dict, model: str, batch: int, name: str, place: str = "rounds") -> list[dict] | None:
     for cell in results["cells"].values():
         if (cell["model"], cell["batch"]) == (model, batch) and "problem" not in cell:
             entry = cell["contenders"].get(name)
-            return entry["rounds"] if entry and entry["status"] == "ok" and entry["rounds"] else None
+            return entry.get(place) or None if entry and entry["status"] == "ok" else None
     return None
 
 
@@ -34,11 +37,10 @@ def step_ratio(
 
 
 def seconds_per_example(name: str) -> Callable[[dict], float | None]:
+    """At a cell's batch, to those at its reference batch in the same round."""
     def measure(results: dict) -> float | None:
-        large, small = rounds(results, "plain", 60_000, name), rounds(results, "plain", 2048, name)
-        if not (large and small):
-            return None
-        return statistics.median(map(round_mean, large)) / 60_000 / (statistics.median(map(round_mean, small)) / 2048)
+        large, small = rounds(results, "plain", 60_000, name), rounds(results, "plain", 60_000, name, REFERENCE)
+        return ratio(large, small) / (60_000 / 2048) if large and small else None
     return measure
 
 
@@ -61,14 +63,28 @@ def curvature_ratio(results: dict) -> float | None:
     return summarize(a).curvature / summarize(b).mean if a and b else None
 
 
+def convolutions_alone(results: dict, profile: dict | None) -> float | None:
+    """The convolutions of PyTorch's tuned SGD, with all else free, to the whole step of stock PyTorch."""
+    peers = {peer["contender"]: peer for peer in (profile or {}).get("peers", [])}
+    if not {"torch-sgd", "torch-sgd-tuned"} <= set(peers):
+        return None
+    return peers["torch-sgd-tuned"]["kinds"]["convolutions"] / peers["torch-sgd"]["milliseconds"]
+
+
+def sgd_alone(other: str, batch: int) -> Callable[[dict, dict | None], float | None]:
+    """Our SGD's step to the other's: FOP with curvature and projection for nothing."""
+    return lambda results, profile: step_ratio("swift-sgd", other, batch)(results)
+
+
 BARS = [
-    Bar("Swift SGD step / stock PyTorch SGD step, batch 2048", 0.40, step_ratio("swift-sgd", "torch-sgd", 2048)),
+    Bar("Swift SGD step / stock PyTorch SGD step, batch 2048", 0.40, step_ratio("swift-sgd", "torch-sgd", 2048),
+        convolutions_alone),
     Bar("Swift SGD step / PyTorch SGD tuned alike, batch 2048", 1.00, step_ratio("swift-sgd", "torch-sgd-tuned", 2048)),
     Bar("FOP step / our own SGD step, batch 2048", 1.10, step_ratio("swift-fop-2", "swift-sgd", 2048)),
     Bar("the same, batch 512", 1.20, step_ratio("swift-fop-2", "swift-sgd", 512)),
     Bar("FOP step / our K-FAC step, batch 2048", 1.03, step_ratio("swift-fop-2", "swift-kfac", 2048)),
     Bar("FOP step / ASDL's K-FAC step (empirical), batch 2048", 0.40,
-        step_ratio("swift-fop-2", "asdl-empirical", 2048)),
+        step_ratio("swift-fop-2", "asdl-empirical", 2048), sgd_alone("asdl-empirical", 2048)),
     Bar("seconds per example, batch 60,000 / batch 2048, FOP, sliced", 1.05, seconds_per_example("swift-fop-2")),
     Bar("the same, SGD", 1.05, seconds_per_example("swift-sgd")),
     Bar("peak memory, FOP / SGD, batch 2048", 1.25, memory_ratio("swift-fop-2", "swift-sgd", 2048)),
@@ -77,17 +93,23 @@ BARS = [
     Bar("FOP in PyTorch (wheel) / stock PyTorch SGD, batch 512", 1.25, step_ratio("wheel-fop-2", "torch-sgd", 512)),
     Bar("the same, batch 2048", 1.15, step_ratio("wheel-fop-2", "torch-sgd", 2048)),
     Bar("the same, ResNet-18, batch 512", 1.25, step_ratio("wheel-fop-2", "torch-sgd", 512, "resnet18")),
+    Bar("the same, ResNet-18, batch 2048", 1.15, step_ratio("wheel-fop-2", "torch-sgd", 2048, "resnet18")),
     Bar("peak memory, FOP in PyTorch / stock PyTorch SGD, batch 2048", 1.3,
         memory_ratio("wheel-fop-2", "torch-sgd", 2048)),
     Bar("the same, ResNet-18, batch 512", 1.3, memory_ratio("wheel-fop-2", "torch-sgd", 512, "resnet18")),
+    Bar("the same, ResNet-18, batch 2048", 1.3, memory_ratio("wheel-fop-2", "torch-sgd", 2048, "resnet18")),
 ]
-HEADER = ["what", "bar", "measured", ""]
+HEADER = ["what", "bar", "measured", "", "bound"]
 
 
-def bar_rows(results: dict) -> list[list[str]]:
+def bar_rows(results: dict, profile: dict | None = None) -> list[list[str]]:
     rows = []
     for bar in BARS:
-        value = bar.measure(results)
+        value, bound = bar.measure(results), bar.bound(results, profile)
         verdict = "not measured" if value is None else "met" if value <= bar.limit else "not met"
-        rows.append([bar.what, f"{bar.limit:.2f}", "-" if value is None else f"{value:.3f}", verdict])
+        rows.append([bar.what, f"{bar.limit:.2f}", number(value, "-"), verdict, number(bound, "")])
     return rows
+
+
+def number(value: float | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:.3f}"

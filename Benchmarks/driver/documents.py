@@ -32,11 +32,21 @@ def steps(found: dict) -> str:
         f"{machine['processor']}, {count(settings['threads'], 'thread')}, {machine['memory_gb']} GB, "
         f"{machine['system']}, {machine['c_library']}; PyTorch {versions['torch']}, {versions['swift']}, "
         f"pytorch-optimizer {versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; "
-        f"{count(settings['rounds'], 'round')} on {found['started'].split()[0]}, "
-        f"{found['minutes']} minutes, commit {versions['commit']}. {FULL_NOTE}"]
+        f"at least {count(settings['rounds'], 'round')}. {FULL_NOTE}"]
     for cell in found["cells"].values():
-        parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}")
+        parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}\n\n{provenance(cell)}")
     return "\n\n".join(parts)
+
+
+def provenance(cell: dict) -> str:
+    rounds: dict[int, list[str]] = {}
+    for name, entry in cell["contenders"].items():
+        rounds.setdefault(len(entry["rounds"]), []).append(CONTENDERS[name].label)
+    most = max(rounds, key=lambda number: len(rounds[number]))
+    others = "".join(f", {number} of {', '.join(names)}" for number, names in rounds.items()
+                     if number not in (0, most))
+    return (f"{count(most, 'round')}{others}; {cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, "
+            f"commit {cell['commit']}.")
 
 
 def count(number: int, what: str) -> str:

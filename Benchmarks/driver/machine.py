@@ -3,6 +3,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 from .contenders import Tools
@@ -20,7 +21,7 @@ def describe(tools: Tools) -> dict:
     versions = json.loads(subprocess.check_output([str(tools.python), "-c", script], text=True))
     versions |= {
         "python": platform.python_version(), "swift": first_line(["swift", "--version"]),
-        "commit": first_line(["git", "describe", "--always", "--dirty"]),
+        "commit": commit(),
         "wheel": tools.wheel.name if tools.wheel else None,
     }
     memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
@@ -32,6 +33,17 @@ def describe(tools: Tools) -> dict:
             "load_at_start": os.getloadavg()[0],
         },
     }
+
+
+def commit() -> str:
+    """The commit that is checked out, with "-dirty" if files differ from it other than what benchmarks write."""
+    changed = first_line(["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!results",
+                          ":/!Documentation"])
+    return first_line(["git", "describe", "--always"]) + ("" if changed == "" else "-dirty")
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -50,7 +62,8 @@ def processor() -> str:
 
 
 def first_line(command: list[str]) -> str:
+    """Of what a command prints; nothing if it prints nothing."""
     try:
-        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).splitlines()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError):
+        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).partition("\n")[0]
+    except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,6 +1,6 @@
 """Which models and batches are measured, with which contenders and how many steps."""
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .contenders import CONTENDERS, Shape
 
@@ -11,7 +11,9 @@ ALL = tuple(CONTENDERS)
 CORE = ("swift-sgd", "swift-kfac", "swift-fop-2", "wheel-fop-2", "torch-sgd", "torch-sgd-tuned", "asdl-empirical")
 """Those that the bars compare: where a round of all would take minutes."""
 WHEEL = ("wheel-fop-2", "torch-sgd")
-"""What a PyTorch user changes: where a step takes ten seconds. At 2048 ResNet-18 needs some 20 GB and most of a minute a step."""
+"""What a PyTorch user changes: where a step takes ten seconds and more."""
+CLOSE = ("swift-sgd", "swift-kfac", "swift-fop-2")
+"""Those between which a bar asks for a difference of a few per cent, less than what rounds spread by."""
 SLICED = ("swift-sgd", "swift-fop-2", "torch-sgd", "torch-sgd-tuned")
 
 WHOLE = Shape(warm_up=2, steps=INTERVAL, interval=INTERVAL)
@@ -20,6 +22,8 @@ ABRIDGED = Shape(warm_up=2, steps=3, interval=3)
 """Where steps take seconds: a step with curvature and two without, weighted as 1 to 9 afterwards."""
 SHORTEST = Shape(warm_up=2, steps=2, interval=2)
 """One of each, where they take many."""
+HEAVIEST = Shape(warm_up=1, steps=2, interval=2)
+"""The same where a step takes most of a minute: the first step, which has curvature too, is warm-up enough."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,10 @@ class Cell:
     batch: int
     shape: Shape = WHOLE
     contenders: tuple[str, ...] = ALL
+    close: tuple[str, ...] = ()
+    """Contenders that go on for `FURTHER` times as many rounds, among themselves."""
+    reference_batch: int | None = None
+    """Another batch that contenders are given in each round, with which this one is compared."""
 
     @property
     def key(self) -> str:
@@ -47,17 +55,24 @@ MODELS = {
 }
 SLICE = 256
 
+FURTHER = 2
+"""Rounds of a cell's close contenders after the others', as a multiple of theirs."""
+
 DEFAULT = [
-    Cell("resnet", 2048),
-    Cell("resnet", 512),
+    Cell("resnet", 2048, close=CLOSE),
+    Cell("resnet", 512, close=CLOSE),
     Cell("resnet", 256),
     Cell("resnet", 8192, SHORTEST, CORE),
     Cell("vit", 256, WHOLE, CORE),
     Cell("resnet18", 64, SHORTEST, tuple(name for name in CORE if name != "swift-kfac")),
     Cell("resnet18", 512, SHORTEST, WHEEL),
-    Cell("plain", 2048, sliced(ABRIDGED), SLICED),
-    Cell("plain", 60_000, sliced(SHORTEST), ("swift-sgd", "swift-fop-2")),
+    Cell("plain", 2048, sliced(WHOLE), SLICED),
+    Cell("plain", 60_000, sliced(SHORTEST), ("swift-sgd", "swift-fop-2"), reference_batch=2048),
 ]
+HEAVY = [Cell("resnet18", 2048, HEAVIEST, WHEEL)]
+"""Half an hour by themselves, and some 20 GB: with `--full`, or when asked for."""
+REFERENCE = sliced(WHOLE)
+"""How the reference batch is run."""
 QUICK = [Cell("resnet", 64, ABRIDGED)]
 
 
@@ -65,20 +80,24 @@ def make_plan(
     quick: bool, full: bool, models: Sequence[str] | None, batches: Sequence[int] | None,
     contenders: Sequence[str] | None
 ) -> list[Cell]:
-    cells = list(QUICK if quick else DEFAULT)
+    cells = list(QUICK if quick else DEFAULT + HEAVY if full else DEFAULT)
     if models or batches:
         wanted_models = models or sorted({cell.model for cell in cells}, key=list(MODELS).index)
-        planned = {(cell.model, cell.batch): cell for cell in DEFAULT}
+        planned = {(cell.model, cell.batch): cell for cell in DEFAULT + HEAVY}
         cells = [
             planned.get((model, batch)) or unplanned(model, batch)
             for model in wanted_models
             for batch in (batches or [cell.batch for cell in (QUICK if quick else DEFAULT) if cell.model == model]
                           or [256])]
     if full:
-        cells = [Cell(cell.model, cell.batch, cell.shape, SLICED if cell.shape.slice else ALL) for cell in cells]
+        cells = [replace(cell, contenders=SLICED if cell.shape.slice else ALL) for cell in cells]
     if contenders:
-        cells = [Cell(cell.model, cell.batch, cell.shape, tuple(contenders)) for cell in cells]
+        cells = [with_contenders(cell, contenders) for cell in cells]
     return cells
+
+
+def with_contenders(cell: Cell, names: Sequence[str]) -> Cell:
+    return replace(cell, contenders=tuple(names), close=tuple(name for name in cell.close if name in names))
 
 
 def unplanned(model: str, batch: int) -> Cell:

@@ -3,14 +3,15 @@ import statistics
 import sys
 
 from .contenders import CONTENDERS, Contender
-from .plan import Cell
+from .plan import FURTHER, Cell
 from .summary import round_mean
 from .workers import Outcome
 
 
 class Progress:
     def __init__(self, cells: list[Cell], rounds: int):
-        self.remaining = {(cell.key, name): rounds for cell in cells for name in cell.contenders}
+        self.remaining = {(cell.key, name): rounds * (1 + FURTHER) if name in cell.close else rounds
+                          for cell in cells for name in cell.contenders}
         self.seen: dict[tuple[str, str], float] = {}
         """Seconds that a worker took; of those not seen yet the mean of the others is expected."""
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from .failure import BenchmarkError
+from .plan import FURTHER, Cell
 
 FORMAT = 1
 
@@ -41,8 +42,12 @@ def load(path: Path) -> dict:
     return results
 
 
-def is_complete(cell: dict, rounds: int) -> bool:
-    return all(entry["status"] != "ok" or len(entry["rounds"]) >= rounds for entry in cell["contenders"].values())
+def is_complete(found: dict, cell: Cell, rounds: int) -> bool:
+    """Whether every contender of a cell has had all its rounds, if it can run."""
+    def wanted(name: str) -> int:
+        return rounds * (1 + FURTHER) if name in cell.close else rounds
+    return all(entry["status"] != "ok" or len(entry["rounds"]) >= wanted(name)
+               for name, entry in found["contenders"].items())
 
 
 def cells_to_keep(path: Path) -> dict:

@@ -1,9 +1,10 @@
 """The rounds of one cell: in each, every contender in turn, in a fresh process."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from .contenders import CONTENDERS, Contender, Tools, unavailable
+from . import machine
+from .contenders import CONTENDERS, Contender, Shape, Tools, unavailable
 from .inputs import Inputs
-from .plan import Cell
+from .plan import REFERENCE, Cell
 from .workers import Outcome, Workers
 
 TOLERANCE = 1e-3
@@ -11,7 +12,7 @@ TOLERANCE = 1e-3
 
 
 def begin(cell: Cell, tools: Tools) -> dict:
-    """The cell's part of the result file, before any round."""
+    """The cell's part of the result file, before any round; what it says about itself is of now."""
     entries = {}
     for name in cell.contenders:
         contender = CONTENDERS[name]
@@ -19,26 +20,55 @@ def begin(cell: Cell, tools: Tools) -> dict:
         if why is None and cell.shape.slice and not contender.slices:
             why = "does not take a batch in slices"
         entries[name] = {"status": "skipped" if why else "ok", **({"reason": why} if why else {}), "rounds": []}
+        if cell.reference_batch:
+            entries[name]["reference_rounds"] = []
     return {
-        "model": cell.model, "batch": cell.batch, "slice": cell.shape.slice, "warm_up_steps": cell.shape.warm_up,
-        "steps_per_round": cell.shape.steps, "interval_run": cell.shape.interval, "contenders": entries,
+        "commit": machine.commit(), "started": machine.now(), "seconds": 0.0, "model": cell.model, "batch": cell.batch,
+        "slice": cell.shape.slice, "warm_up_steps": cell.shape.warm_up,
+        "steps_per_round": cell.shape.steps, "interval_run": cell.shape.interval,
+        **({"reference_batch": cell.reference_batch} if cell.reference_batch else {}), "contenders": entries,
     }
 
 
+def names_in_turn(cell: Cell, number: int, rounds: int) -> tuple[str, ...]:
+    """Who runs in a round, the first being 1: every other round goes backwards, so that nobody is always the first.
+
+    Rounds beyond `rounds` are those of the close contenders alone.
+    """
+    names = cell.contenders if number <= rounds else cell.close
+    return names if number % 2 else names[::-1]
+
+
 def run_round(
-    cell: Cell, result: dict, workers: Workers, inputs: Inputs, report: Callable[[Contender, Outcome], None]
+    cell: Cell, names: Sequence[str], result: dict, workers: Workers, inputs: Inputs,
+    report: Callable[[Contender, Outcome], None]
 ) -> None:
-    for name, entry in result["contenders"].items():
+    for name in names:
+        entry = result["contenders"][name]
         if entry["status"] != "ok":
             continue
         contender = CONTENDERS[name]
-        outcome = workers.run(contender, contender.arguments(
-            workers.tools, cell.model, inputs.batch(cell.model, cell.batch), inputs.weights(cell.model), cell.shape))
-        if outcome.report is None:
-            entry |= {"status": "failed", "reason": outcome.reason}
-        else:
-            entry["rounds"].append(rounded(outcome.report))
+        if cell.reference_batch:
+            outcome = run(contender, cell.model, cell.reference_batch, REFERENCE, workers, inputs)
+            keep(outcome, entry, "reference_rounds")
+            result["seconds"] += outcome.seconds
+        if entry["status"] == "ok":
+            outcome = run(contender, cell.model, cell.batch, cell.shape, workers, inputs)
+            keep(outcome, entry, "rounds")
+            result["seconds"] += outcome.seconds
         report(contender, outcome)
+
+
+def run(contender: Contender, model: str, batch: int, shape: Shape, workers: Workers, inputs: Inputs) -> Outcome:
+    return workers.run(contender, contender.arguments(
+        workers.tools, model, inputs.batch(model, batch), inputs.weights(model), shape))
+
+
+def keep(outcome: Outcome, entry: dict, place: str) -> None:
+    if outcome.report is None:
+        entry |= {"status": "failed", "reason": outcome.reason}
+    else:
+        entry[place].append(rounded(outcome.report))
 
 
 def rounded(report: dict) -> dict:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from torch.profiler import ProfilerActivity, profile
 
 KINDS = {
-    "convolution": "convolutions", "batch_norm": "batch normalisation", "relu": "ReLU", "threshold": "ReLU",
-    "add": "additions", "sgd": "update",
+    "_foreach_": "update", "sgd": "update", "convolution": "convolutions", "batch_norm": "batch normalisation",
+    "relu": "ReLU", "threshold": "ReLU", "add": "additions",
 }
 """What an operator's name has in it, and its kind: the first that fits counts."""
 OTHERS = "all else"
-NOT_ADDITIONS = ("addmm", "_foreach_add", "_foreach_mul")
+NOT_ADDITIONS = ("addmm",)
 """Names that have "add" in them and are none of the network's additions."""
 
 

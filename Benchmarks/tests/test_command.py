@@ -8,7 +8,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from driver import plan
+
 HERE = Path(__file__).resolve().parent
+
+
+def cell_skipped(cell):
+    return [name for name, entry in cell["contenders"].items() if entry["status"] == "skipped"]
 
 
 class CommandTests(unittest.TestCase):
@@ -41,7 +47,7 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(list(found["cells"]), ["resnet:512", "resnet:2048"])
         cell = found["cells"]["resnet:2048"]
-        self.assertEqual(len(cell["contenders"]["swift-fop-2"]["rounds"]), 2)
+        self.assertEqual(len(cell["contenders"]["swift-adamw"]["rounds"]), 2)
         self.assertEqual(cell["contenders"]["kfac-pytorch"]["status"], "skipped")
         self.assertIn("--kfac-source", cell["contenders"]["kfac-pytorch"]["reason"])
         # (11 * 9 + 30) / 10 against 10, and against (20 * 9 + 120) / 10
@@ -49,7 +55,22 @@ class CommandTests(unittest.TestCase):
         self.assertRegex(done.stdout, r"FOP step / ASDL's K-FAC step \(empirical\), batch 2048 +0\.40 +0\.430 +not met")
         names = [words.split("--contender ")[1].split()[0] for words in self.log.read_text().splitlines()
                  if "-2048" in words and "--contender" in words]
-        self.assertEqual(names[:len(names) // 2], names[len(names) // 2:])
+        close, all_of = ["sgd", "kfac", "fop-2"], len(plan.ALL) - len(cell_skipped(cell))
+        first, second, further = names[:all_of], names[all_of:2 * all_of], names[2 * all_of:]
+        self.assertEqual(second, first[::-1])
+        self.assertEqual(further, (close + close[::-1]) * plan.FURTHER)
+        self.assertEqual(len(cell["contenders"]["swift-kfac"]["rounds"]), 2 + 2 * plan.FURTHER)
+
+    def test_a_batch_is_compared_with_another_in_the_same_round(self):
+        done, found = self.run_command("bench.py", "--models", "plain", "--batches", "60000", "--rounds", "2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        entry = found["cells"]["plain:60000:slices of 256"]["contenders"]["swift-sgd"]
+        self.assertEqual((len(entry["rounds"]), len(entry["reference_rounds"])), (2, 2))
+        batches = [words.split("plain-")[1].split()[0] for words in self.log.read_text().splitlines()
+                   if "plain-" in words and "plain-16" not in words]
+        self.assertEqual(batches, ["2048.safetensors", "60000.safetensors"] * 4)
+        # The same made-up ms for both.
+        self.assertRegex(done.stdout, r"the same, SGD +1\.05 +0\.034 +met")
 
     def test_who_fails_is_reported_and_not_tried_again(self):
         done, found = self.bench(FAKE_FAILURE="soap")

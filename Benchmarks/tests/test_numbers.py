@@ -46,28 +46,39 @@ def results(**contenders):
 
 
 class BarTests(unittest.TestCase):
-    def verdict(self, found, what):
-        return next(row[2:] for row in bars.bar_rows(found) if row[0].startswith(what))
+    def verdict(self, found, what, profile=None):
+        return next(row[2:] for row in bars.bar_rows(found, profile) if row[0].startswith(what))
 
     def test_met_not_met_not_measured(self):
         sgd = round_([10.0] * 10, [False] * 10)
         found = results(swift_fop_2=WHOLE, swift_sgd=sgd, torch_sgd=round_([30.0] * 10, [False] * 10))
-        self.assertEqual(self.verdict(found, "Swift SGD step / stock"), ["0.333", "met"])
-        self.assertEqual(self.verdict(found, "FOP step / our own SGD"), ["1.200", "not met"])
-        self.assertEqual(self.verdict(found, "a curvature step alone"), ["3.000", "not met"])
-        self.assertEqual(self.verdict(found, "FOP step / ASDL"), ["-", "not measured"])
-        self.assertEqual(self.verdict(found, "peak memory"), ["1.000", "met"])
+        self.assertEqual(self.verdict(found, "Swift SGD step / stock"), ["0.333", "met", ""])
+        self.assertEqual(self.verdict(found, "FOP step / our own SGD"), ["1.200", "not met", ""])
+        self.assertEqual(self.verdict(found, "a curvature step alone"), ["3.000", "not met", ""])
+        self.assertEqual(self.verdict(found, "FOP step / ASDL"), ["-", "not measured", ""])
+        self.assertEqual(self.verdict(found, "peak memory"), ["1.000", "met", ""])
+
+    def test_bounds(self):
+        sgd = round_([10.0] * 10, [False] * 10)
+        asdl = round_([20.0] * 10, [False] * 10)
+        found = results(swift_fop_2=WHOLE, swift_sgd=sgd, torch_sgd=sgd, asdl_empirical=asdl)
+        profile = {"peers": [
+            {"contender": "torch-sgd", "milliseconds": 40.0, "kinds": {"convolutions": 30.0}},
+            {"contender": "torch-sgd-tuned", "milliseconds": 15.0, "kinds": {"convolutions": 10.0}}]}
+        self.assertEqual(self.verdict(found, "FOP step / ASDL", profile), ["0.600", "not met", "0.500"])
+        self.assertEqual(self.verdict(found, "Swift SGD step / stock", profile), ["1.000", "not met", "0.250"])
 
     def test_a_cell_with_a_problem_counts_for_nothing(self):
         found = results(swift_sgd=WHOLE, torch_sgd=WHOLE)
         found["cells"]["resnet:2048"]["problem"] = "losses differ"
-        self.assertEqual(self.verdict(found, "Swift SGD step / stock"), ["-", "not measured"])
+        self.assertEqual(self.verdict(found, "Swift SGD step / stock"), ["-", "not measured", ""])
 
     def test_seconds_per_example(self):
-        found = {"cells": {}}
-        for batch, ms in ((2048, 2048.0), (60_000, 66_000.0)):
-            entries = {"swift-sgd": {"status": "ok", "rounds": [round_([ms], [False])]}}
-            found["cells"][str(batch)] = {"model": "plain", "batch": batch, "slice": 256, "contenders": entries}
+        slowness = (1, 3, 2)
+        entries = {"swift-sgd": {
+            "status": "ok", "rounds": [round_([66_000.0 * slow], [False]) for slow in slowness],
+            "reference_rounds": [round_([2048.0 * slow], [False]) for slow in slowness]}}
+        found = {"cells": {"": {"model": "plain", "batch": 60_000, "slice": 256, "contenders": entries}}}
         self.assertAlmostEqual(bars.seconds_per_example("swift-sgd")(found), 1.1)
 
     def test_operator_calls(self):

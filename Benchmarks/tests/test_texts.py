@@ -31,6 +31,15 @@ class TableTests(unittest.TestCase):
         self.assertIn("losses differ", table.cell_text(cell() | {"problem": "losses differ"}))
 
 
+    def test_a_cell_says_where_it_comes_from(self):
+        found = cell() | {"started": "2026-01-02 03:04:05", "seconds": 125.0, "commit": "abc"}
+        found["contenders"]["swift-sgd"] = found["contenders"]["swift-sgd"] | {
+            "rounds": 3 * found["contenders"]["swift-sgd"]["rounds"]}
+        found["contenders"]["torch-adamw"] = found["contenders"]["torch-sgd"]
+        self.assertEqual(documents.provenance(found),
+                         "1 round, 3 of Swift SGD; 2026-01-02 03:04:05, 2 minutes, commit abc.")
+
+
 class FileTests(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -60,10 +69,6 @@ class FileTests(unittest.TestCase):
             documents.put(self.path, "bars", "new")
 
 
-if __name__ == "__main__":
-    unittest.main()
-
-
 class CommandTests(unittest.TestCase):
     def repeated(self, *arguments):
         with mock.patch("sys.argv", ["bench.py", *arguments]):
@@ -74,3 +79,7 @@ class CommandTests(unittest.TestCase):
 
     def test_without_flags_it_is_the_target(self):
         self.assertEqual(self.repeated("--cache", "/a/b"), "make bench")
+
+
+if __name__ == "__main__":
+    unittest.main()
