@@ -1,8 +1,13 @@
 """How each parameter of a model is updated, as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
+from .layers import Layer
+from .names import layer_of
 
 METHODS = {"kronecker": "Kronecker", "ekfac": "EKFAC", "diagonal": "diagonal", "unit-wise": "unit-wise"}
 """How the table calls the engine's kinds of blocks."""
@@ -22,6 +27,37 @@ class Row:
     numbers: int
     share: float
     """Its part of all numbers of the model."""
+
+
+def rows(
+    layers: Iterable[Layer], names: Mapping[nn.Parameter, str], fallback: str, shapes: Mapping[str, Sequence[int]]
+) -> list[Row]:
+    """One per parameter: those of the layers first, then the others.
+
+    Args:
+        layers: those whose blocks update their parameters.
+        names: of all parameters.
+        fallback: what updates the rest.
+        shapes: the tensors of the engine's state.
+    """
+    total = max(1, sum(parameter.numel() for parameter in names))
+    known = {layer.name for layer in layers}
+    found = {parameter: Row(name, fallback if parameter.requires_grad else "frozen", "", 0, parameter.numel(),
+                            parameter.numel() / total) for parameter, name in names.items()}
+    covered = []
+    for layer in layers:
+        own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
+               if layer_of(key, known) == layer.name}
+        factors = " ".join("x".join(map(str, shape)) for key, shape in sorted(own.items())
+                           if key.partition(".")[0].endswith("factor") or key == "fisher")
+        numbers = sum(torch.Size(shape).numel() for shape in own.values())
+        for place, (name, parameter) in enumerate(zip(layer.parameter_names, layer.parameters)):
+            found.pop(parameter, None)
+            width = 8 if parameter.dtype == torch.float64 else 4
+            covered.append(Row(
+                name, layer.method if parameter.requires_grad else "frozen", "" if place else factors,
+                0 if place else numbers * width, parameter.numel(), parameter.numel() / total))
+    return covered + list(found.values())
 
 
 class Coverage:

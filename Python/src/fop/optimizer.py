@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from . import amp, state
 from ._library import operators
-from .arguments import (
-    Interval, check_choice, check_finite, check_group, check_number, interval_now, interval_text, number_text)
+from .arguments import Interval, check_choice, check_finite, check_group, interval_now, interval_text, number_text
 from .capture import Capture
-from .coverage import Coverage, Row
-from .distributed import (
-    Choice, ProcessGroup, check_process_group, check_whole, group_of_wrapper, identity, several_processes)
+from .coverage import Coverage, rows
+from .distributed import Choice, check_whole
 from .engine import Engine
+from .groups import check_parameters, fallback_scale, groups_of
 from .layers import Layer
 from .memory import keep_freed_memory
-from .names import clean_name, layer_of
+from .names import clean_name
+from .notices import Notices
 from .plan import plan, signature
+from .processes import Processes
 from .update import Update, apply
 
 
@@ -105,11 +106,10 @@ class FOP(torch.optim.Optimizer):
     ):
         if not isinstance(model, nn.Module):
             raise TypeError(f"FOP takes the model itself, not {type(model).__name__}: fop.FOP(model, lr=...)")
-        _check_parameters(model)
+        check_parameters(model)
         check_whole(model)
         check_group({"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         check_choice("fallback", fallback, "sgd", "adamw")
-        check_process_group(process_group)
         check_choice("fisher_distribution", fisher_distribution, "categorical", "bernoulli", "gaussian")
         engine = Engine({
             "damping": number_text("damping", damping, "auto"),
@@ -123,26 +123,25 @@ class FOP(torch.optim.Optimizer):
             "eta": eta, "metric": metric, "kfac_approx": kfac_approx, "loss_reduction": loss_reduction,
         })
         self._engine = engine
+        self._processes = Processes(process_group, engine, loss_reduction)
         self._names = {parameter: clean_name(name) for name, parameter in model.named_parameters()}
         self._fallback_rule = "adamw" if fallback == "adamw" else "momentum"
         self._loss_reduction = loss_reduction
         self._intervals = (factor_interval, inverse_interval)
         self._skipped: Tensor | None = None
-        self._warned: set[str] = set()
+        self._notices = Notices()
         self._spent: _Spent | None = None
         self._signature: list[int] | None = None
         self._defaults = {
             "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
-            "fallback_scale": _fallback_scale(fallback_lr, lr),
+            "fallback_scale": fallback_scale(fallback_lr, lr),
         }
-        super().__init__(_groups(model, params), dict(self._defaults))
+        super().__init__(groups_of(model, params), dict(self._defaults))
         if any(parameter.device.type == "cpu" for parameter in self._names):
             keep_freed_memory()
 
-        self._process_group: Choice = process_group
-        self._has_joined = False
         self._model = weakref.ref(model)
-        self._capture = Capture(model, engine, self._intervals_now, self._find_processes, self._follow_model)
+        self._capture = Capture(model, engine, self._intervals_now, self._processes.find, self._follow_model)
         self._follow_model()
         self._capture.forget()
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
@@ -194,40 +193,6 @@ class FOP(torch.optim.Optimizer):
         """Momentum of directions is none of gradients, and the other way round."""
         self.state.pop(parameter, None)
 
-    # Processes.
-
-    def _find_processes(self) -> None:
-        """During a forward pass, until the group is found."""
-        if self._has_joined or self._process_group is None or not several_processes():
-            return
-        group = group_of_wrapper() if self._process_group == "auto" else self._process_group
-        if group is not None:
-            self._join(group)
-
-    def _join(self, group: ProcessGroup) -> None:
-        name, rank, size = identity(group)
-        if size > 1:
-            if self._loss_reduction == "sum":
-                raise ValueError("loss_reduction is 'sum' and the gradients are averaged over several processes: use a "
-                                 "loss that is the mean, and 'mean'")
-            self._engine.join(name, rank, size)
-        self._has_joined = True
-
-    def _check_processes(self, has_gradients: bool) -> None:
-        """Raises where several processes would each go their own way, or have no more than parts of the model."""
-        if self._has_joined or not several_processes():
-            return
-        model = self._model()
-        if model is not None:
-            # It may have been sharded since this optimizer was made.
-            check_whole(model)
-        if self._process_group == "auto" and self._layers and has_gradients:
-            raise RuntimeError(
-                f"torch.distributed has {torch.distributed.get_world_size()} processes and the model's forward pass "
-                "did not go through DistributedDataParallel: wrap the model in it and call the wrapper; or pass "
-                "process_group=None if each process trains a model of its own, or "
-                "process_group=torch.distributed.group.WORLD if the loop averages the gradients itself")
-
     # The step.
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -261,8 +226,8 @@ class FOP(torch.optim.Optimizer):
     def _take_step(self) -> None:
         groups = {parameter: group for group in self.param_groups for parameter in group["params"]}
         gradients = {parameter: parameter.grad for parameter in groups if parameter.grad is not None}
-        self._warn_of_strangers(groups)
-        self._check_processes(bool(gradients))
+        self._notices.of_strangers(self._model(), groups)
+        self._processes.check(self._model(), bool(gradients and self._layers))
         check_finite(self.param_groups)
         # What was gathered belongs to the model as it was.
         self._follow_model()
@@ -286,7 +251,7 @@ class FOP(torch.optim.Optimizer):
             [gradient for parameter, gradient in gradients.items() if parameter not in recorded])
         self._leave_unexplained()
         updates, covered, finite = self._preconditioned(gradients, groups, known, scale, finite)
-        self._warn_of_silent_layers(gradients, covered)
+        self._notices.of_silent_layers(self._layers, self._capture.new, gradients, covered)
         self._capture.discard()
         self._spent = _Spent(next(iter(gradients.values())))
         self._count(finite)
@@ -305,7 +270,7 @@ class FOP(torch.optim.Optimizer):
     def _assume_means(self, gradients: dict[nn.Parameter, Tensor], recorded: set[int]) -> set[int]:
         """Layers with curvature and with gradients that no pass was seen for, as in a second step along the same ones,
         or where the loop sets `.grad` itself: nothing is known of their halves, so their step is K-FAC's."""
-        if self._has_joined and not (self._spent and self._spent.is_still(next(iter(gradients.values())))):
+        if self._processes.are_joined and not (self._spent and self._spent.is_still(next(iter(gradients.values())))):
             # They may have been seen in another process.
             return set()
         blocks = [index for index in self._with_gradients(range(len(self._layers)), gradients)
@@ -325,7 +290,7 @@ class FOP(torch.optim.Optimizer):
     ) -> tuple[list[Update], set[nn.Parameter], Tensor]:
         """The updates of blocks whose gradients are known, their parameters, and whether everything is finite."""
         # What passed through in another process counts as well.
-        blocks = self._with_gradients(range(len(self._layers)) if self._has_joined else sorted(known), gradients)
+        blocks = self._with_gradients(range(len(self._layers)) if self._processes.are_joined else sorted(known), gradients)
         if not blocks:
             return [], set(), torch.tensor(True) if others_finite is None else others_finite
         members = [self._layers[index].parameters for index in blocks]
@@ -350,19 +315,6 @@ class FOP(torch.optim.Optimizer):
         skipped = (~finite).long()
         self._skipped = skipped if self._skipped is None else self._skipped + skipped.to(self._skipped.device)
 
-    def _warn_of_strangers(self, groups: dict[nn.Parameter, dict[str, Any]]) -> None:
-        """Parameters that came into the model after this optimizer was made, as with torch.optim."""
-        model = self._model()
-        if model is None or all(parameter in groups or parameter.grad is None for parameter in model.parameters()):
-            return
-        names = [name for name, parameter in model.named_parameters()
-                 if parameter not in groups and parameter.grad is not None and name not in self._warned]
-        self._warned.update(names)
-        if names:
-            warnings.warn(
-                f"fop: {', '.join(names)} came into the model after the optimizer was made, which does not update them: "
-                "make it anew, or use add_param_group", stacklevel=_THE_LOOP)
-
     def _leave_unexplained(self) -> None:
         """To the fallback, which begins anew."""
         for layer in self._layers:
@@ -370,26 +322,6 @@ class FOP(torch.optim.Optimizer):
                 layer.was_recorded = False
                 for parameter in layer.parameters:
                     self._forget_buffers(parameter)
-
-    def _warn_of_silent_layers(self, gradients: dict[nn.Parameter, Tensor], covered: set[nn.Parameter]) -> None:
-        silent = [layer for layer in self._layers
-                  if not layer.was_recorded and not layer.was_idle and layer not in self._capture.new
-                  and layer.name not in self._warned
-                  and all(parameter in gradients and parameter not in covered for parameter in layer.parameters)]
-        self._warned.update(layer.name for layer in silent)
-        # Nobody has to do anything about these.
-        unexplained = [layer.name for layer in silent if layer.is_unexplained and not layer.is_shared]
-        silent = [layer.name for layer in silent if not layer.is_unexplained]
-        if silent:
-            warnings.warn(
-                f"fop: nothing was seen passing through {_listed(silent)}, whose parameters have gradients: they are "
-                "updated by the fallback (their modules are not called themselves, or in a way that hooks cannot see)",
-                stacklevel=_THE_LOOP)
-        if unexplained:
-            warnings.warn(
-                f"fop: the gradients of {_listed(unexplained)} are not what passes through these layers says: they "
-                "are updated by the fallback (their weights are used elsewhere too, or a hook changes their gradients)",
-                stacklevel=_THE_LOOP)
 
     # Saving.
 
@@ -438,9 +370,8 @@ class FOP(torch.optim.Optimizer):
 
     def _treatments(self) -> dict[nn.Parameter, str]:
         """What stands for each parameter, as :meth:`coverage` calls it, whether it is frozen for a while or not."""
-        fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
         kinds = {parameter: layer.method for layer in self._layers for parameter in layer.parameters}
-        return {parameter: kinds.get(parameter, fallback if parameter.requires_grad else "frozen")
+        return {parameter: kinds.get(parameter, self._fallback_name if parameter.requires_grad else "frozen")
                 for parameter in self._names}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -458,30 +389,12 @@ class FOP(torch.optim.Optimizer):
 
     def coverage(self) -> Coverage:
         """How each parameter is updated, what its curvature costs, and its share of the model: print it."""
-        shapes = self._engine.state_shapes()
-        names = {layer.name for layer in self._layers}
-        total = max(1, sum(parameter.numel() for parameter in self._names))
-        rows = []
-        covered = set()
-        for layer in self._layers:
-            if layer.name in self._warned and not layer.was_recorded:
-                continue
-            own = {key.removeprefix(f"{layer.name}."): shape for key, shape in shapes.items()
-                   if layer_of(key, names) == layer.name}
-            for place, (name, parameter) in enumerate(zip(layer.parameter_names, layer.parameters)):
-                covered.add(parameter)
-                width = 8 if parameter.dtype == torch.float64 else 4
-                factors = " ".join("x".join(map(str, shape)) for key, shape in sorted(own.items())
-                                   if key.partition(".")[0].endswith("factor") or key == "fisher")
-                size = sum(torch.Size(shape).numel() for shape in own.values()) * width
-                rows.append(Row(name, layer.method if parameter.requires_grad else "frozen", "" if place else factors,
-                                0 if place else size, parameter.numel(), parameter.numel() / total))
-        fallback = "AdamW" if self._fallback_rule == "adamw" else "SGD"
-        for parameter, name in self._names.items():
-            if parameter not in covered:
-                rows.append(Row(name, fallback if parameter.requires_grad else "frozen", "", 0, parameter.numel(),
-                                parameter.numel() / total))
-        return Coverage(rows)
+        layers = [layer for layer in self._layers if layer.was_recorded or not self._notices.has_named(layer.name)]
+        return Coverage(rows(layers, self._names, self._fallback_name, self._engine.state_shapes()))
+
+    @property
+    def _fallback_name(self) -> str:
+        return "AdamW" if self._fallback_rule == "adamw" else "SGD"
 
 
 class KFAC(FOP):
@@ -505,53 +418,3 @@ class _Spent:
 
     def is_still(self, gradient: Tensor) -> bool:
         return gradient is self._gradient() and gradient._version == self._version
-
-
-_THE_LOOP = 6
-"""Warnings while stepping point at the loop: below `_warn_...`, `_take_step`, `step` and two wrappers of torch's."""
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(name or "the model itself" for name in names)
-
-
-def _check_parameters(model: nn.Module) -> None:
-    for name, parameter in model.named_parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise ValueError(f"{name} has no shape yet: call the model on a batch before making the optimizer")
-        if parameter.is_complex():
-            raise ValueError(f"{name} is complex ({parameter.dtype}), which fop cannot train")
-
-
-def _fallback_scale(fallback_lr: float | None, lr: float | Tensor) -> float:
-    if fallback_lr is None:
-        return 1.0
-    check_number("fallback_lr", fallback_lr)
-    if float(lr) == 0:
-        raise ValueError("fallback_lr follows lr in proportion, and lr is 0: use an lr above 0")
-    return float(fallback_lr) / float(lr)
-
-
-def _groups(model: nn.Module, params: Iterable[Any] | None) -> list[dict[str, Any]]:
-    """The user's groups, and one for the rest of the model."""
-    if isinstance(params, Tensor) or (params is not None and not isinstance(params, Iterable)):
-        raise ValueError(f"params is {params!r}: use parameters, or dictionaries with 'params' in each")
-    given = list(params) if params is not None else []
-    if given and not isinstance(given[0], dict):
-        given = [{"params": given}]
-    if not all(isinstance(group, dict) and "params" in group for group in given):
-        raise ValueError("params has groups without 'params': use parameters, or dictionaries with 'params' in each")
-    given = [{**group, "params": _as_list(group["params"])} for group in given]
-    taken = {parameter for group in given for parameter in group["params"]}
-    rest = [parameter for parameter in model.parameters() if parameter not in taken]
-    if rest:
-        given.append({"params": rest})
-    if not given:
-        raise ValueError("the model has no parameters")
-    return given
-
-
-def _as_list(params: Any) -> list[nn.Parameter]:
-    """Parameters, of which torch.optim also takes one alone, or pairs with names."""
-    members = [params] if isinstance(params, Tensor) else list(params)
-    return [member[1] if isinstance(member, tuple) else member for member in members]
