@@ -12,6 +12,8 @@ class Contender:
     tuned: bool = False
     slices: bool = False
     """Whether it can take a batch in slices."""
+    spreads_curvature: bool = False
+    """Whether each step of an interval has a part of the curvature's update: all of them count alike then."""
 
     @property
     def is_sgd(self) -> bool:
@@ -59,6 +61,8 @@ CONTENDERS = {contender.name: contender for contender in [
     Contender("swift-adamw", "Swift AdamW", "swift", "adamw", slices=True),
     Contender("swift-kfac", "Swift K-FAC", "swift", "kfac", slices=True),
     Contender("swift-fop-2", "Swift FOP, k = 2", "swift", "fop-2", slices=True),
+    Contender("swift-fop-2-staggered", "Swift FOP, k = 2, staggered", "swift", "fop-2-staggered", slices=True,
+              spreads_curvature=True),
     Contender("swift-fop-4", "Swift FOP, k = 4", "swift", "fop-4", slices=True),
     Contender("wheel-fop-2", "FOP in PyTorch (wheel)", "python", "fop-wheel"),
     Contender("torch-sgd", "PyTorch SGD, stock", "python", "sgd", slices=True),

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .contenders import CONTENDERS, Shape
+from .contenders import CONTENDERS, Contender, Shape
 
 INTERVAL = 10
 """Steps from one update of curvature and inverses to the next, for all that have any."""
@@ -47,6 +47,11 @@ def sliced(shape: Shape) -> Shape:
     return Shape(shape.warm_up, shape.steps, shape.interval, SLICE)
 
 
+def shape_for(contender: Contender, shape: Shape) -> Shape:
+    """A whole interval for whoever spreads the curvature over it: no part of it stands for the rest."""
+    return replace(shape, steps=INTERVAL, interval=INTERVAL) if contender.spreads_curvature else shape
+
+
 MODELS = {
     "resnet": "the network of `make run`",
     "resnet18": "ResNet-18 for 32 x 32 pictures",
@@ -64,7 +69,7 @@ DEFAULT = [
     Cell("resnet", 256),
     Cell("resnet", 8192, SHORTEST, CORE),
     Cell("vit", 256, WHOLE, CORE),
-    Cell("resnet18", 64, SHORTEST, tuple(name for name in CORE if name != "swift-kfac")),
+    Cell("resnet18", 64, SHORTEST, (*(name for name in CORE if name != "swift-kfac"), "swift-fop-2-staggered")),
     Cell("resnet18", 512, SHORTEST, WHEEL),
     Cell("plain", 2048, sliced(WHOLE), SLICED),
     Cell("plain", 60_000, sliced(SHORTEST), ("swift-sgd", "swift-fop-2"), reference_batch=2048),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from . import machine
 from .contenders import CONTENDERS, Contender, Shape, Tools, unavailable
 from .inputs import Inputs
-from .plan import REFERENCE, Cell
+from .plan import REFERENCE, Cell, shape_for
 from .workers import Outcome, Workers
 
 TOLERANCE = 1e-3
@@ -61,7 +61,7 @@ def run_round(
 
 def run(contender: Contender, model: str, batch: int, shape: Shape, workers: Workers, inputs: Inputs) -> Outcome:
     return workers.run(contender, contender.arguments(
-        workers.tools, model, inputs.batch(model, batch), inputs.weights(model), shape))
+        workers.tools, model, inputs.batch(model, batch), inputs.weights(model), shape_for(contender, shape)))
 
 
 def keep(outcome: Outcome, entry: dict, place: str) -> None:

@@ -3,6 +3,7 @@ import unittest
 
 import growth
 from driver import bars, plan, rounds, summary
+from driver.contenders import CONTENDERS
 
 
 def round_(milliseconds, curvature, peak=2, start=1):
@@ -112,6 +113,14 @@ class PlanTests(unittest.TestCase):
     def test_every_round_has_a_whole_number_of_intervals(self):
         for cell in plan.make_plan(False, True, None, None, None) + plan.make_plan(True, False, None, None, None):
             self.assertEqual(cell.shape.steps % cell.shape.interval, 0)
+
+    def test_what_is_spread_over_an_interval_is_timed_over_all_of_it(self):
+        for cell in plan.make_plan(False, True, None, None, None):
+            for name in cell.contenders:
+                shape = plan.shape_for(CONTENDERS[name], cell.shape)
+                self.assertEqual((shape.steps, shape.interval), (plan.INTERVAL, plan.INTERVAL)
+                                 if name == "swift-fop-2-staggered" else (cell.shape.steps, cell.shape.interval))
+                self.assertEqual((shape.warm_up, shape.slice), (cell.shape.warm_up, cell.shape.slice))
 
     def test_full_leaves_nobody_out(self):
         full = plan.make_plan(False, True, None, None, None)

@@ -19,6 +19,7 @@ COMPARED = (0, 1, 9, 19)
 OPTIONS = {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01, "factor_interval": 2, "inverse_interval": 3}
 RUNS = {
     "one": {"options": {}, "micro_batches": 1},
+    "staggered": {"options": {"stagger_curvature": True}, "micro_batches": 1},
     "accumulated": {"options": {"kfac_approx": "reduce", "metric": "damped"}, "micro_batches": 3},
 }
 

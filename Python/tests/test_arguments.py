@@ -15,6 +15,7 @@ import fop
     ({"kl_clip": 0}, "kl_clip is 0.0: use a number above 0, or None"),
     ({"ema_decay": 1}, "ema_decay is 1.0: use a number from 0 to below 1"), ({"beta": "big"}, "beta is 'big'"),
     ({"factor_interval": 0}, "factor_interval is 0: use a whole number of 1"),
+    ({"stagger_curvature": "x"}, "stagger_curvature is 'x': use 'True' or 'False'"),
     ({"inverse_interval": 1.5}, "inverse_interval is 1.5"), ({"eta": "long"}, "eta is 'long': use 'average' or 'sum'"),
     ({"metric": "x"}, "metric is 'x'"), ({"kfac_approx": "x"}, "kfac_approx is 'x'"),
     ({"fisher": "x"}, "fisher is 'x'"), ({"block": "x"}, "block is 'x': use 'kronecker' or 'ekfac' or 'diagonal'"),

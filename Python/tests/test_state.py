@@ -21,7 +21,8 @@ def make(model, **options):
     return fop.FOP(model, lr=0.05, weight_decay=0.01, factor_interval=2, inverse_interval=3, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"fallback": "adamw"}, {"momentum": 0.0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"fallback": "adamw"}, {"momentum": 0.0}, {"stagger_curvature": True}], ids=str)
 @pytest.mark.parametrize("steps", [0, 1, 4])
 def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path, options, steps):
     def model():
@@ -42,6 +43,19 @@ def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path, options, steps):
     run(resumed, again, range(steps, 8))
     assert_same(parameters(straight), parameters(resumed))
     assert again.stats["steps"] == optimizer.stats["steps"] == 8
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_staggering_can_begin_and_end_with_a_resumed_run(before):
+    model = small_model()
+    optimizer = make(model, stagger_curvature=before)
+    run(model, optimizer, range(4))
+    saved = optimizer.state_dict()
+    assert any(key.endswith(".turn") for key in saved["curvature"]) == before
+    other = make(small_model(1), stagger_curvature=not before)
+    other.load_state_dict(saved)
+    assert other.stats["steps"] == 4
+    run(model, other, range(4, 8))
 
 
 def test_without_factors_the_run_goes_on():

@@ -69,6 +69,8 @@ struct EngineSettings {
             return choose(
                 &configuration.block, value, ["kronecker": .kronecker, "ekfac": .ekfac, "diagonal": .diagonal], name)
         case "fisher": return choose(&configuration.fisher, value, ["empirical": .empirical, "mc": .monteCarlo()], name)
+        case "stagger_curvature":
+            return choose(&configuration.staggersCurvature, value, ["True": true, "False": false], name)
         case "eta": return choose(&configuration.eta, value, ["average": .average, "sum": .sum, "off": .off], name)
         case "metric": return choose(&configuration.metric, value, ["fisher": .fisher, "damped": .damped], name)
         case "kfac_approx":

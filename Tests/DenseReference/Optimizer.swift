@@ -4,6 +4,9 @@ public struct ReferenceOptions: Sendable {
     public var emaDecay = 0.9
     public var factorInterval = 1
     public var inverseInterval = 1
+    /// For each layer the steps of an interval after which it is updated; nil for all of them, and the last one, of each
+    /// layer. All are updated at the first step.
+    public var offsets: [Int]?
     public var policies = ReferencePolicies()
     public var klClip: Double?
     public var momentum = 0.0
@@ -52,8 +55,8 @@ public final class ReferenceOptimizer {
 
     /// d of all layers.
     public func directions(_ microBatches: [[[LayerExample]]], learningRate: Double) -> [[Double]] {
-        if stepCount % options.factorInterval == 0 { updateFactors(microBatches) }
-        if stepCount % options.inverseInterval == 0 { updateDamped() }
+        updateFactors(layers.indices.filter { isDue($0, options.factorInterval) }, microBatches)
+        updateDamped(layers.indices.filter { isDue($0, options.inverseInterval) })
         stepCount += 1
         lastSteps = layers.indices.map { index in
             let (first, second) = compared(microBatches.map { $0[index] })
@@ -72,8 +75,12 @@ public final class ReferenceOptimizer {
         return (all, all)
     }
 
-    private func updateFactors(_ microBatches: [[[LayerExample]]]) {
-        for index in layers.indices {
+    private func isDue(_ index: Int, _ interval: Int) -> Bool {
+        stepCount == 0 || (stepCount - (options.offsets?[index] ?? 0)) % interval == 0
+    }
+
+    private func updateFactors(_ due: [Int], _ microBatches: [[[LayerExample]]]) {
+        for index in due {
             let new = blocks[index].statistics(microBatches.flatMap { $0[index] })
             let old = layers[index].factors
             layers[index].factors =
@@ -81,8 +88,8 @@ public final class ReferenceOptimizer {
         }
     }
 
-    private func updateDamped() {
-        for index in layers.indices {
+    private func updateDamped(_ due: [Int]) {
+        for index in due {
             layers[index].damped = blocks[index].damped(layers[index].factors, options.damping)
         }
     }

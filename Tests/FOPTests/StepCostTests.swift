@@ -44,8 +44,11 @@ final class StepCostTests: XCTestCase {
         }
     }
 
-    private func fop(_ model: Net, beta: BetaPolicy = .paper, interval: Int = 1000) throws -> FOP {
+    private func fop(
+        _ model: Net, beta: BetaPolicy = .paper, interval: Int = 1000, isStaggered: Bool = false
+    ) throws -> FOP {
         var options = FOPOptions()
+        options.curvature.staggersCurvature = isStaggered
         options.curvature.beta = beta
         options.curvature.factorInterval = .every(interval)
         options.curvature.inverseInterval = .every(interval)
@@ -77,6 +80,21 @@ final class StepCostTests: XCTestCase {
             return (deep[2] - shallow[2]) / 4
         }
         XCTAssertLessThanOrEqual(try perBlock(1) - perBlock(1000), 320)
+    }
+
+    /// The curvature of an interval in one step, or spread over its steps: the same in all, and no step has much of it.
+    func testStaggeredStepsAreAlike() throws {
+        // Step 0, at which the moving averages begin, then two intervals.
+        func counts(_ interval: Int, isStaggered: Bool = false) throws -> [Int] {
+            Array(try calls(depth: 4, steps: 11) { try self.fop($0, interval: interval, isStaggered: isStaggered) }[1...])
+        }
+        let (plain, together) = (try counts(1000)[0], try counts(5))
+        let staggered = try counts(5, isStaggered: true)
+        XCTAssertEqual(together.filter { $0 > plain }.count, 2)
+        XCTAssertEqual(staggered[..<5], staggered[5...], "one interval is as the next")
+        let (largest, share) = (staggered.max()! - plain, (together.max()! - plain) / 5)
+        XCTAssertLessThanOrEqual(largest, 2 * share, "one step, of \(staggered)")
+        XCTAssertLessThanOrEqual(staggered[..<5].map { $0 - plain }.reduce(0, +), 5 * share + 5 * 8, "an interval")
     }
 
     /// How often each of some steps waits for values of tensors.

@@ -52,6 +52,10 @@ final class WheelParityTests: XCTestCase {
 
     func testOneBatchPerStep() throws { try check("one", microBatches: 1, options { _ in }) }
 
+    func testStaggeredCurvature() throws {
+        try check("staggered", microBatches: 1, options { $0.staggersCurvature = true })
+    }
+
     func testMicroBatches() throws {
         try check(
             "accumulated", microBatches: 3,

@@ -42,6 +42,7 @@ final class OptimizerSettingsTests: XCTestCase {
             ({ $0.weightSharing = .reduce }, { $0.weightSharing = .reduce }),
             ({ $0.factorInterval = 3 }, { $0.factorInterval = .every(3) }),
             ({ $0.inverseInterval = 4 }, { $0.inverseInterval = .every(4) }),
+            ({ $0.staggersCurvature = true }, { $0.staggersCurvature = true }),
             ({ $0.factorExamples = .all }, { $0.factorExamples = .all }),
             ({ $0.factorExamples = .atMost(9) }, { $0.factorExamples = .atMost(9) }),
             ({ $0.emaDecay = 0.5 }, { $0.emaDecay = 0.5 }),

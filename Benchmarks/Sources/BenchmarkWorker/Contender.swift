@@ -7,9 +7,12 @@ import Torch
 enum Contender: String, CaseIterable, ExpressibleByArgument {
     case sgd, adamw, kfac
     case fop2 = "fop-2"
+    /// The same with the curvature's update spread over the steps of an interval.
+    case fop2Staggered = "fop-2-staggered"
     case fop4 = "fop-4"
 
-    var usesCurvature: Bool { self != .sgd && self != .adamw }
+    /// Whether the curvature is updated at one step of an interval, which takes longer than the others.
+    var hasCurvatureSteps: Bool { [.kfac, .fop2, .fop4].contains(self) }
 
     /// With learning rates that keep the loss finite for the few steps of a measurement.
     /// - Parameters:
@@ -21,6 +24,8 @@ enum Contender: String, CaseIterable, ExpressibleByArgument {
         case .adamw: try AdamW(model, learningRate: 1e-3)
         case .kfac: try FOP(model, learningRate: 0.01, options: options(interval) { $0.beta = .zero })
         case .fop2: try FOP(model, learningRate: 0.01, options: options(interval))
+        case .fop2Staggered:
+            try FOP(model, learningRate: 0.01, options: options(interval) { $0.staggersCurvature = true })
         case .fop4: try FOP(model, learningRate: 0.01, options: options(interval) { $0.subBatches = 4 })
         }
     }

@@ -33,7 +33,7 @@ struct StepsCommand: ParsableCommand {
         let startMemory = ProcessMemory.resident
         var run = TimedSteps()
         for index in 0..<(warmUp + work.steps) {
-            let isCurvatureStep = work.contender.usesCurvature && index % work.interval == 0
+            let isCurvatureStep = work.contender.hasCurvatureSteps && index % work.interval == 0
             try run.time(isWarmUp: index < warmUp, isCurvatureStep: isCurvatureStep) {
                 try batch.takeStep(network, optimizer)
             }

@@ -51,6 +51,8 @@ class FOP(torch.optim.Optimizer):
         factor_interval: steps between updates of the factors: a number, a function of the step, or "auto" (about every
             25,600 examples, 5 steps at least, and at steps 0, 1, 2, 4, 8 and so on before that).
         inverse_interval: the same for their inverses.
+        stagger_curvature: whether each layer has a step of the interval of its own at which its factors and inverse are
+            updated, so that all steps take about the same time, instead of one step that updates all of them.
         fisher: "empirical" (the true labels), or "mc" (labels drawn from the model's predictions: one more backward
             pass when factors are updated; the model returns logits, or something with ``.logits``).
         fisher_distribution: what "mc" draws from: "categorical" (cross entropy over the last dimension), "bernoulli"
@@ -89,6 +91,7 @@ class FOP(torch.optim.Optimizer):
         ema_decay: float = 0.9,
         factor_interval: Interval = "auto",
         inverse_interval: Interval = "auto",
+        stagger_curvature: bool = False,
         fisher: Literal["empirical", "mc"] = "empirical",
         fisher_distribution: Literal["categorical", "bernoulli", "gaussian"] = "categorical",
         beta: Literal["paper", "zero"] | float = "paper",
@@ -117,7 +120,7 @@ class FOP(torch.optim.Optimizer):
             "ema_decay": number_text("ema_decay", ema_decay),
             "factor_interval": interval_text("factor_interval", factor_interval),
             "inverse_interval": interval_text("inverse_interval", inverse_interval),
-            "fisher": fisher, "block": block,
+            "stagger_curvature": stagger_curvature, "fisher": fisher, "block": block,
             "beta": number_text("beta", beta, "paper", "zero"),
             "max_factor_dim": max_factor_dim, "max_vocabulary": max_vocabulary,
             "eta": eta, "metric": metric, "kfac_approx": kfac_approx, "loss_reduction": loss_reduction,

@@ -24,6 +24,9 @@ from .update import BUFFERS, new_buffer
 NUMBERS = ("counters", "damping")
 """The engine's entries that belong to no layer: they stay on the CPU."""
 
+TURN = "turn"
+"""Of a layer, in states of runs that stagger the curvature alone."""
+
 FORMAT_VERSION = 2
 """States of version 1 say no version and have no layout: not all that are of another model are noticed."""
 
@@ -168,9 +171,9 @@ def _check_curvature(saved: Mapping[str, Tensor], shapes: Mapping[str, tuple[int
             raise ValueError(f"the saved state has '{key}' of shape {shape}, which there is no place for: use the "
                              "options that it was saved with, or load_state_dict(..., include_factors=False)")
         _check_shape(f"'{key}'", tensor, shapes[key])
-    begun = {layer_of(key, layers) for key in saved} - {None}
+    begun = {layer_of(key, layers) for key in saved if not _is_turn(key)} - {None}
     for key, shape in shapes.items():
-        if key not in saved and (key in NUMBERS or layer_of(key, layers) in begun):
+        if key not in saved and (key in NUMBERS or layer_of(key, layers) in begun and not _is_turn(key)):
             raise ValueError(f"the saved state has no '{key}' of shape {shape}: it is damaged")
     counters, damping = saved["counters"], float(saved["damping"])
     if counters.is_floating_point() or (counters < -1).any() or counters[0] < 0:
@@ -178,6 +181,10 @@ def _check_curvature(saved: Mapping[str, Tensor], shapes: Mapping[str, tuple[int
     # -1 is the one that goes by the batch.
     if not -1 <= damping < float("inf"):
         raise ValueError(f"the saved state's 'damping' is {damping}: a finite number of 0 or more expected")
+
+
+def _is_turn(key: str) -> bool:
+    return key.endswith(f".{TURN}")
 
 
 def _check_shape(what: str, tensor: Any, shape: Iterable[int]) -> None:

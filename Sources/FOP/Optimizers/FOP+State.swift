@@ -92,6 +92,10 @@ private struct StatePlaces {
             found[name] = converted(try reader.tensor(prefix + name, shape: shape))
         }
         for (name, block) in zip(plan.blocks.map(\.name), plan.blocks.map(\.block)) {
+            let turn = FisherPreconditioner.turn
+            if reader.has("\(prefix)\(name).\(turn.key)") {
+                found["\(name).\(turn.key)"] = try reader.tensor("\(prefix)\(name).\(turn.key)", shape: turn.shape)
+            }
             let shapes = block.stateShapes.sorted { $0.key < $1.key }
             guard shapes.contains(where: { reader.has("\(prefix)\(name).\($0.key)") }) else { continue }
             for (key, shape) in shapes {

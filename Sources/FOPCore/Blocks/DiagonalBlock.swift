@@ -62,6 +62,8 @@ public final class DiagonalBlock: GeometricBlock {
 
     public var factorShapes: [[Int]] { [shape] }
 
+    public var inversionCost: Double { Double(shape.reduce(1, *)) }
+
     public var state: [String: Tensor] {
         ["fisher": F.value, "inverse": inverse, "damping": damping].compactMapValues { $0 }
     }

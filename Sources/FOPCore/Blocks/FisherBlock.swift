@@ -50,6 +50,10 @@ public protocol FisherBlock: AnyObject {
     /// The sizes of what the curvature is kept in, for the coverage table: `[[576, 576], [64, 64]]`.
     var factorShapes: [[Int]] { get }
 
+    /// About what an inverse costs, in multiplications: what counts is how blocks compare. By default the cubes of the
+    /// sizes of the matrices among ``factorShapes``.
+    var inversionCost: Double { get }
+
     /// Averages and inverses by name, for a saved state: all that ``stateShapes`` names, or before the first inverse
     /// none.
     var state: [String: Tensor] { get }

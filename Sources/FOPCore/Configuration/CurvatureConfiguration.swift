@@ -15,6 +15,11 @@ public struct CurvatureConfiguration: Equatable, Sendable {
     public var factorInterval = Interval.automatic
     /// How often they are inverted.
     public var inverseInterval = Interval.automatic
+    /// Whether each block has a step of the interval of its own at which its factors and its inverse are updated, so that
+    /// all steps take about the same time, instead of one that updates all of them. Every block is still updated once per
+    /// interval. The first update is one of all blocks, as are those of automatic intervals until these have their full
+    /// length. With Monte Carlo and exact Fishers most steps then need passes of their own.
+    public var staggersCurvature = false
     /// How many examples of a batch enter a factor.
     public var factorExamples = FactorExamples.automatic
     /// The kind of Fisher block of layers that it fits and that nothing else was asked for; the others have their own.

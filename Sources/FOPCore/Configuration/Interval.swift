@@ -18,11 +18,22 @@ public enum Interval: Equatable, Sendable {
     public func steps(batchSize: Int, step: Int = 0) -> Int {
         switch self {
         case .every(let steps): steps
-        case .automatic:
-            min(max(5, Int((25_600 / Double(max(batchSize, 1))).rounded())), max(1, (step + 1) / 2))
+        case .automatic: min(Self.automaticSteps(batchSize), Self.mostSteps(after: step))
         case .function(let function): max(1, function(step))
         }
     }
+
+    /// Whether the start of a run is over, at which the automatic rule goes by the number of steps taken.
+    func isSettled(batchSize: Int, step: Int) -> Bool {
+        guard case .automatic = self else { return true }
+        return Self.automaticSteps(batchSize) <= Self.mostSteps(after: step)
+    }
+
+    private static func automaticSteps(_ batchSize: Int) -> Int {
+        max(5, Int((25_600 / Double(max(batchSize, 1))).rounded()))
+    }
+
+    private static func mostSteps(after step: Int) -> Int { max(1, (step + 1) / 2) }
 }
 
 /// A setting that depends on how many steps were taken. Two are equal when one is a copy of the other.

@@ -11,7 +11,7 @@ import TorchCore
 /// | the difference of the two groups' mean gradients: each process adds its own times 1/n_even or -1/n_odd | P |
 /// | their mean, where nobody has averaged it already (`DistributedDataParallel` has) | P |
 /// | the new statistics, at steps that update factors | sum of i^2 + o^2 |
-/// | flags, counts and inner products | 2 + 3 per block |
+/// | flags, counts and inner products; where curvature is staggered, what it costs | 2 + 3 per block; 1 more |
 ///
 /// for P preconditioned parameters; K-FAC needs no difference. An all-reduce in a ring of n processes sends
 /// 2 (n - 1) / n times that from each.
@@ -65,7 +65,8 @@ public final class EvenOddReduction: ProcessReduction {
         elementsSent += message.count
 
         var reader = message.summed(over: group, device: device)
-        let header = Header(reader.next([2 + 2 * blocks.count]), blocks: blocks.count)
+        let header = Header(
+            reader.next([2 + (local.statisticsCosts == nil ? 2 : 3) * blocks.count]), blocks: blocks.count)
         let overlaps = blocks.indices.map { _ in needsDifference && hasMeans ? reader.next([]) : nil }
         let differences = blocks.indices.map { needsDifference ? reader.next(blocks[$0].shape) : nil }
         let means = blocks.indices.map { hasMeans ? mean($0) : reader.next(blocks[$0].shape) }
@@ -83,7 +84,9 @@ public final class EvenOddReduction: ProcessReduction {
         combined.means = nil
         combined.isFinite = header.allFinite.logicalAnd(reader.sums.sum().isFinite())
         // Read where the device is waited for anyway: else the host would be held up at every step.
-        combined.examples = device.kind == .cpu || due.contains(true) ? header.examples : nil
+        let canRead = device.kind == .cpu || due.contains(true)
+        combined.examples = canRead ? header.examples : nil
+        if local.statisticsCosts != nil { combined.statisticsCosts = canRead ? header.statisticsCosts : nil }
         return combined
     }
 
@@ -116,12 +119,12 @@ public final class EvenOddReduction: ProcessReduction {
         ]
     }
 
-    /// Examples, whether something is not finite, and by block whether something passed through and whether there are
-    /// statistics.
+    /// Examples, whether something is not finite, and by block whether something passed through, whether there are
+    /// statistics, and where somebody asks what these cost.
     private func header(_ local: StepInput, due: [Bool], device: Device) -> Tensor {
         let used = local.gradients.map { $0.isEmpty ? 0.0 : 1 }
         let observed = local.statistics.map { $0.isEmpty ? 0.0 : 1 }
-        let numbers = Tensor(used + observed, device: device).to(.float32)
+        let numbers = Tensor(used + observed + (local.statisticsCosts ?? []), device: device).to(.float32)
         let failures = local.isFinite.logicalNot().to(.float32).reshaped([1])
         let examples = Tensor([Double(local.examples ?? 0)], device: device).to(.float32)
         return Tensor.concatenated([examples, failures, numbers], 0)
@@ -140,6 +143,10 @@ public final class EvenOddReduction: ProcessReduction {
         var examples: Int { Int(number(0).item(as: Double.self)) }
         var allFinite: Tensor { number(1).elementsEqual(0) }
         func statisticsCount(_ index: Int) -> Tensor { number(2 + blocks + index) }
+        /// Asked only where there are any.
+        var statisticsCosts: [Double] {
+            numbers.narrowed(0, from: 2 + 2 * blocks, length: blocks).scalars(as: Double.self)
+        }
         // These wait for the device; asked only for what this process has not seen itself.
         func isUsed(_ index: Int) -> Bool { number(2 + index).item(as: Double.self) > 0 }
         func hasStatistics(_ index: Int) -> Bool { statisticsCount(index).item(as: Double.self) > 0 }

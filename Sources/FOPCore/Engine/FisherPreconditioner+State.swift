@@ -4,8 +4,11 @@ extension FisherPreconditioner {
     /// What the gradient noise scale is averaged from, in states of runs that measure it.
     public static let noiseShapes: [String: [Int]] = ["noise_square": [], "noise_variance": []]
 
-    /// Everything a resumed run needs: `counters`, `damping`, `<block name>.<key>`, and `noise_square` and
-    /// `noise_variance` where they were measured.
+    /// What is known of a block where curvature is staggered, in states of runs that do so.
+    public static let turn = (key: "turn", shape: CurvatureSchedule.Entry.shape)
+
+    /// Everything a resumed run needs: `counters`, `damping`, `<block name>.<key>`, `noise_square` and
+    /// `noise_variance` where they were measured, and `<block name>.turn` where curvature is staggered.
     /// - Parameters:
     ///   - names: one per block.
     ///   - includingCurvature: whether moving averages and inverses are part of it. Without them the first step after loading
@@ -20,6 +23,10 @@ extension FisherPreconditioner {
         for (name, block) in zip(names, blocks) {
             for (key, tensor) in block.state { state["\(name).\(key)"] = tensor }
         }
+        guard configuration.staggersCurvature else { return state }
+        for (name, entry) in zip(names, schedule.entries) {
+            state["\(name).\(Self.turn.key)"] = entry.tensor
+        }
         return state
     }
 
@@ -28,6 +35,7 @@ extension FisherPreconditioner {
         var shapes = Self.noiseShapes.merging(["counters": [4], "damping": []]) { one, _ in one }
         for (name, block) in zip(names, blocks) {
             for (key, shape) in block.stateShapes { shapes["\(name).\(key)"] = shape }
+            shapes["\(name).\(Self.turn.key)"] = Self.turn.shape
         }
         return shapes
     }
@@ -45,13 +53,18 @@ extension FisherPreconditioner {
         let saved = state["counters"]?.scalars(as: Int.self) ?? [0, -1, -1, 0]
         func sinceUpdate(_ steps: Int) -> Int? { hasCurvature && steps >= 0 ? steps : nil }
         discard()
-        clock = UpdateClock(
+        schedule.clock = UpdateClock(
             steps: saved[0], sinceFactors: sinceUpdate(saved[1]), sinceInverses: sinceUpdate(saved[2]),
             lastBatchSize: saved[3])
+        schedule.entries = names.map { name in
+            let saved = hasCurvature && configuration.staggersCurvature ? state["\(name).\(Self.turn.key)"] : nil
+            return saved.map { CurvatureSchedule.Entry($0) } ?? CurvatureSchedule.Entry()
+        }
     }
 
     /// Steps taken, steps since the last factors and inverses (-1: never), and the size of the last batch.
     private var counters: Tensor {
-        Tensor([clock.steps, clock.sinceFactors ?? -1, clock.sinceInverses ?? -1, clock.lastBatchSize])
+        let clock = schedule.clock
+        return Tensor([clock.steps, clock.sinceFactors ?? -1, clock.sinceInverses ?? -1, clock.lastBatchSize])
     }
 }

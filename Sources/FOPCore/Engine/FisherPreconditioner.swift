@@ -33,7 +33,7 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     private(set) var reduction: any ProcessReduction
     private(set) var gathering: Gathering
-    var clock = UpdateClock()
+    var schedule: CurvatureSchedule
     /// The examples of the step that is being taken, of all processes; nil where it is not known.
     private var stepBatchSize: Int?
     var noise = GradientNoiseScale()
@@ -57,6 +57,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         self.configuration = configuration
         self.reduction = reduction
         damping = configuration.damping
+        schedule = CurvatureSchedule(configuration)
+        schedule.follow(blocks, insteadOf: [])
         gathering = Gathering(
             blocks: blocks, configuration: configuration, totalsFollow: totalsFollow ? Set(blocks.indices) : [])
     }
@@ -77,6 +79,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// - Parameter totalsFollow: the indices of those whose gradients are handed to ``complete(_:block:)``.
     public func replaceBlocks(_ blocks: [any FisherBlock], totalsFollow: Set<Int> = []) {
         Swift.precondition(!hasGathered, "blocks are replaced between steps, and gradients were gathered for the next")
+        schedule.follow(blocks, insteadOf: self.blocks)
         self.blocks = blocks
         gathering.blocks = blocks
         gathering.totalsFollow = totalsFollow
@@ -88,12 +91,12 @@ public final class FisherPreconditioner: LayerRecordSink {
     public var processes: Int { reduction.processes }
 
     /// Steps taken, the skipped ones not counted.
-    public var stepCount: Int { clock.steps }
+    public var stepCount: Int { schedule.clock.steps }
 
     // MARK: Gathering, during the backward pass
 
     public func beginMicroBatch(_ slice: BatchSlice?) {
-        gathering.beginMicroBatch(slice, isFactorStep: factorsAreDue)
+        gathering.beginMicroBatch(slice, factorsDue: schedule.factorsDue)
     }
 
     public func beginPass(_ kind: PassKind) { gathering.pass = kind }
@@ -118,10 +121,10 @@ public final class FisherPreconditioner: LayerRecordSink {
         Swift.precondition(blocks[index].isReady, "nothing has passed through this block, so it has no curvature")
         gathering.assume(
             blocks[index].pack(gradients).toFactorPrecision(),
-            examples: max(gathering.batchSize ?? clock.lastBatchSize, 1), block: index)
+            examples: max(gathering.batchSize ?? schedule.clock.lastBatchSize, 1), block: index)
     }
 
-    /// Whether statistics are gathered in this step.
+    /// Whether statistics of any block are gathered in this step.
     public var isFactorStep: Bool { gathering.isFactorStep }
 
     /// Whether anything was gathered since the last step.
@@ -191,8 +194,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         }
         measureNoise(active.map { input.gradients[$0] }, examples: input.examples, isFinite: isFinite)
         keepFindings(parts, active, active.map { gradients[$0] }, learningRates: learningRates, scale: scale)
-        clock.advance(
-            updatedFactors: gathering.isFactorStep, updatedInverses: inversesAreDue, batchSize: input.examples)
+        schedule.advance(
+            hasStatistics: !gathering.isAssumed, statisticsCosts: input.statisticsCosts, batchSize: input.examples)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
         return (directions, isFinite.logicalAnd(gain.isFinite()))
     }
@@ -216,11 +219,12 @@ public final class FisherPreconditioner: LayerRecordSink {
     private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
         var local = StepInput(
             gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) }, means: means(current),
-            statistics: blocks.indices.map { newStatistics($0) }, isFinite: Tensor(true),
-            factorType: factorType, examples: gathering.batchSize)
+            statistics: blocks.indices.map { newStatistics($0) },
+            statisticsCosts: configuration.staggersCurvature ? gathering.statisticsCosts : nil,
+            isFinite: Tensor(true), factorType: factorType, examples: gathering.batchSize)
         local.isFinite = allFinite(local, others: othersFinite)
         return reduction.combine(
-            local, blocks: blocks, due: blocks.map { factorsAreDue || !$0.isReady },
+            local, blocks: blocks, due: zip(blocks, schedule.factorsDue).map { !$0.isReady || $1 },
             needsDifference: configuration.beta != .zero)
     }
 
@@ -264,21 +268,18 @@ public final class FisherPreconditioner: LayerRecordSink {
         return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }
 
-    private var factorsAreDue: Bool { clock.isDue(clock.sinceFactors, configuration.factorInterval) }
-
-    /// Stage 2: moving averages, every k-th step; for a layer that is used for the first time, now.
+    /// Stage 2: moving averages, of each block every k-th step; for a layer that is used for the first time, now.
     private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor) {
         for (index, new) in zip(active, statistics) where !new.isEmpty {
             blocks[index].updateAverages(new, decay: configuration.emaDecay, isFinite: isFinite)
         }
     }
 
-    private var inversesAreDue: Bool { clock.isDue(clock.sinceInverses, configuration.inverseInterval) }
-
-    /// Stage 3: inverses, every k'-th step; for a layer that is used for the first time, now.
+    /// Stage 3: inverses, of each block every k'-th step; for a layer that is used for the first time, now.
     private func updateInverses(_ active: [Int]) {
         let damping = currentDamping
-        for index in active where inversesAreDue || !blocks[index].isReady {
+        let isDue = schedule.inversesDue
+        for index in active where isDue[index] || !blocks[index].isReady {
             for outcome in blocks[index].updateInverse(damping: damping) {
                 inverseOutcomes[outcome, default: 0] += 1
             }
@@ -288,13 +289,13 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// lambda at this step.
     public var currentDamping: Double {
         let damping = damping ?? automaticDamping(batchSize: dampingBatchSize)
-        if case .scheduled(let factor) = configuration.dampingPolicy { return damping * factor(clock.steps) }
+        if case .scheduled(let factor) = configuration.dampingPolicy { return damping * factor(schedule.clock.steps) }
         return damping
     }
 
     /// The last batch of an epoch may be a small one: that is no reason for another damping.
     private var dampingBatchSize: Int {
-        max(clock.lastBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
+        max(schedule.clock.lastBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
     }
 
     /// Stage 4: section 3, for all blocks with equally many sub-batches at once.
@@ -337,7 +338,7 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// anyway (where curvature is due); elsewhere the updates themselves look at `isFinite`, and the device is not
     /// interrupted.
     private func mustAbandon(_ isFinite: Tensor) -> Bool {
-        let isDueNow = gathering.isFactorStep || inversesAreDue
+        let isDueNow = gathering.isFactorStep || schedule.inversesDue.contains(true)
         return (isDueNow || isFinite.device.kind == .cpu) && !isFinite.item(as: Bool.self)
     }
 }

@@ -4,7 +4,12 @@ import TorchCore
 /// of their curvature.
 final class Gathering {
     /// Assign other ones between steps only.
-    var blocks: [any FisherBlock] { didSet { forget() } }
+    var blocks: [any FisherBlock] {
+        didSet {
+            factorsDue = blocks.map { _ in true }
+            forget()
+        }
+    }
     private let configuration: CurvatureConfiguration
     /// The blocks whose records only tell the sub-batches apart, and whose totals are handed in. Assign other ones between
     /// steps only.
@@ -12,8 +17,12 @@ final class Gathering {
 
     /// By block.
     private(set) var gradients: [GatheredGradients] = []
-    /// Whether statistics are gathered.
-    private(set) var isFactorStep = true
+    /// Of which blocks statistics are gathered.
+    private(set) var factorsDue: [Bool]
+    /// Whether the step has nothing but gradients that no pass brought.
+    private(set) var isAssumed = false
+    /// What the statistics gathered cost, by block.
+    private(set) var statisticsCosts: [Double] = []
     /// Whether sub-batches are told apart where the step itself does not need them. Counts from the next step on.
     var keepsSubBatches = false
     /// What the next records are for.
@@ -34,13 +43,14 @@ final class Gathering {
         self.blocks = blocks
         self.configuration = configuration
         self.totalsFollow = totalsFollow
+        factorsDue = blocks.map { _ in true }
         forget()
     }
 
     /// - Parameters:
     ///   - slice: the part of the micro-batch that comes next; nil for all of it.
-    ///   - isFactorStep: counts at the first micro-batch of a step.
-    func beginMicroBatch(_ slice: BatchSlice?, isFactorStep: Bool) {
+    ///   - factorsDue: by block; counts at the first micro-batch of a step.
+    func beginMicroBatch(_ slice: BatchSlice?, factorsDue: @autoclosure () -> [Bool]) {
         let isNew = slice.map { $0.range.lowerBound == 0 } ?? true
         // An empty micro-batch leaves its number to the next one.
         let isNext = isNew && (microBatchHasExamples || current.microBatch < 0)
@@ -48,7 +58,7 @@ final class Gathering {
         if isNew { microBatchHasExamples = false }
         passHas = (false, false)
         if current.microBatch == 0, isNew {
-            self.isFactorStep = isFactorStep
+            self.factorsDue = factorsDue()
             gradients = blocks.map { _ in noGradients }
         }
         pass = .gradients
@@ -65,10 +75,11 @@ final class Gathering {
             addGradients(record, index)
             // Curvature passes come first: a layer that none of them reached takes the empirical Fisher to begin with.
             let isFirstUse = !blocks[index].isReady && !hasDrawnStatistics[index]
-            if isFactorStep && configuration.fisher == .empirical || isFirstUse {
+            if factorsDue[index] && configuration.fisher == .empirical || isFirstUse {
                 addStatistics(record, index, countsExamples: true)
             }
         case .curvature(let countsExamples):
+            guard factorsDue[index] || !blocks[index].isReady else { return }
             hasDrawnStatistics[index] = true
             addStatistics(ofExamples(record), index, countsExamples: countsExamples)
         }
@@ -96,7 +107,7 @@ final class Gathering {
     /// Takes the gradient of a block that nothing was gathered for.
     func assume(_ total: Tensor, examples: Int, block index: Int) {
         // Without a pass there are no new statistics.
-        if !hasGradients { isFactorStep = false }
+        if !hasGradients { isAssumed = true }
         discard(block: index)
         gradients[index] = GatheredGradients(whole: total, examples: examples)
     }
@@ -105,6 +116,7 @@ final class Gathering {
         let sample = sample(record, blocks[index])
         let isFirstCall = statisticsPass[index] != passNumber
         statisticsPass[index] = passNumber
+        if configuration.staggersCurvature { statisticsCosts[index] += statisticsCost(sample, of: blocks[index]) }
         blocks[index].accumulate(
             sample, as: !isFirstCall ? .anotherCall : countsExamples ? .newExamples : .sameExamples)
     }
@@ -148,6 +160,9 @@ final class Gathering {
     /// The blocks that gradients came to.
     var active: [Int] { gradients.indices.filter { !gradients[$0].isEmpty } }
 
+    /// Whether statistics of any block are gathered.
+    var isFactorStep: Bool { !isAssumed && factorsDue.contains(true) }
+
     var hasGradients: Bool { gradients.contains { !$0.isEmpty } }
 
     /// How many examples there were; nil for none.
@@ -166,9 +181,11 @@ final class Gathering {
     func forget() {
         gradients = blocks.map { _ in noGradients }
         statisticsPass = blocks.map { _ in nil }
+        statisticsCosts = blocks.map { _ in 0 }
         hasDrawnStatistics = blocks.map { _ in false }
         current = GatheringPass(microBatch: -1)
         microBatchHasExamples = false
+        isAssumed = false
     }
 
     private var noGradients: GatheredGradients {
@@ -181,6 +198,7 @@ final class Gathering {
     func discard(block index: Int) {
         gradients[index] = noGradients
         statisticsPass[index] = nil
+        statisticsCosts[index] = 0
         hasDrawnStatistics[index] = false
         _ = blocks[index].takeStatistics(gradientScale: 1)
     }

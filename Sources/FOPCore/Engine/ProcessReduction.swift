@@ -9,6 +9,8 @@ public struct StepInput {
     public var means: [Tensor?]?
     /// What ``FisherBlock/takeStatistics(gradientScale:)`` returned; empty where there is none.
     public var statistics: [[Tensor]]
+    /// What the statistics cost, 0 where there are none; nil where nobody asks.
+    public var statisticsCosts: [Double]?
     /// Whether all of this, and whatever else belongs to the step, is finite: a truth value.
     public var isFinite: Tensor
     /// The type of factors and gradients: what a process has to know that has none of them.
@@ -17,12 +19,13 @@ public struct StepInput {
     public var examples: Int?
 
     public init(
-        gradients: [[Tensor]], means: [Tensor?]? = nil, statistics: [[Tensor]], isFinite: Tensor,
-        factorType: DType = .float32, examples: Int?
+        gradients: [[Tensor]], means: [Tensor?]? = nil, statistics: [[Tensor]], statisticsCosts: [Double]? = nil,
+        isFinite: Tensor, factorType: DType = .float32, examples: Int?
     ) {
         self.gradients = gradients
         self.means = means
         self.statistics = statistics
+        self.statisticsCosts = statisticsCosts
         self.isFinite = isFinite
         self.factorType = factorType
         self.examples = examples

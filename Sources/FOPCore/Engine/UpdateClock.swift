@@ -1,17 +1,23 @@
-/// When factors and inverses are due.
+/// How far the intervals of factors and inverses have gone.
 struct UpdateClock: Equatable {
     /// Steps taken, the skipped ones not counted.
     var steps = 0
-    /// Steps since the factors were updated, that one included; nil before the first time.
+    /// Steps since all factors had been updated, that one included; nil before the first time.
     var sinceFactors: Int?
     /// The same for the inverses.
     var sinceInverses: Int?
     /// The size of the last batch: with automatic intervals it tells at the start of a step what is due.
     var lastBatchSize = 0
 
+    /// Whether an interval is over.
     func isDue(_ since: Int?, _ interval: Interval) -> Bool {
         guard let since else { return true }
         return since >= interval.steps(batchSize: lastBatchSize, step: steps)
+    }
+
+    /// Whether an interval had its full length already when it began.
+    func isSettled(_ since: Int, _ interval: Interval) -> Bool {
+        interval.isSettled(batchSize: lastBatchSize, step: steps - since)
     }
 
     /// Counts a step.

@@ -20,6 +20,7 @@ extension CurvatureSettings {
         configuration.emaDecay = emaDecay
         configuration.factorInterval = factorInterval.map { .every($0) } ?? .automatic
         configuration.inverseInterval = inverseInterval.map { .every($0) } ?? .automatic
+        configuration.staggersCurvature = staggersCurvature
         configuration.factorExamples =
             switch factorExamples {
             case .automatic: .automatic

@@ -12,6 +12,13 @@ public struct CurvatureSettings: Codable, Equatable, Sendable {
     public var factorInterval: Int?
     /// Steps between inversions; nil for the same rule.
     public var inverseInterval: Int?
+    /// Whether each block has a step of the interval of its own.
+    public var staggersCurvature: Bool {
+        get { staggerCurvature ?? false }
+        set { staggerCurvature = newValue ? true : nil }
+    }
+    /// Nil is off: files from before there was the option do not have it.
+    private var staggerCurvature: Bool?
     /// How many examples of a batch enter a factor.
     public var factorExamples = FactorExamplesChoice.automatic
     /// The share that the moving average of the factors keeps.

@@ -68,6 +68,7 @@ extension Setting {
             Setting("--weight-sharing", \.optimizer.curvature!.weightSharing, .word, for: .curvature),
             Setting("--factor-interval", \.optimizer.curvature!.factorInterval, interval, for: .curvature),
             Setting("--inverse-interval", \.optimizer.curvature!.inverseInterval, interval, for: .curvature),
+            Setting("--stagger-curvature", \.optimizer.curvature!.staggersCurvature, .onOff, for: .curvature),
             Setting("--factor-examples", \.optimizer.curvature!.factorExamples, .factorExamples, for: .curvature),
             Setting("--ema-decay", \.optimizer.curvature!.emaDecay, .share, for: .curvature),
             Setting("--block", \.optimizer.curvature!.block, .word, for: .curvature),

@@ -40,6 +40,14 @@ struct CurvatureOptions: SettingOptions {
     var inverseInterval: String?
 
     @Option(
+        help: help(
+            """
+            on: each block has a step of the interval of its own at which its factors and inverse are updated, so that \
+            all steps take about the same time; off: one step updates all (default: off).
+            """, "on/off"))
+    var staggerCurvature: String?
+
+    @Option(
         parsing: .unconditional,
         help: help(
             """

@@ -137,12 +137,17 @@ final class DistributedStepTests: SmallTensorTestCase {
                 $0.inverseInterval = .every(3)
             },
             { $0.klClip = 1e-6 }, { $0.weightSharing = .reduce },
+            {
+                $0.factorInterval = .every(3)
+                $0.inverseInterval = .every(3)
+                $0.staggersCurvature = true
+            },
         ] as [(inout CurvatureConfiguration) -> Void] {
             let configuration = configuration(change)
             for processes in [2, 3] {
                 check(
-                    distributed(processes, configuration, dtype: .float64),
-                    against: single(processes, configuration, dtype: .float64), below: 1e-9,
+                    distributed(processes, configuration, dtype: .float64, steps: 8),
+                    against: single(processes, configuration, dtype: .float64, steps: Array(0..<8)), below: 1e-9,
                     "\(processes) processes, \(configuration.beta), \(configuration.eta), \(configuration.metric)")
             }
         }
@@ -185,6 +190,14 @@ final class DistributedStepTests: SmallTensorTestCase {
         for outcome in distributed(2, everySecond, dtype: .float32, steps: 4) {
             XCTAssertEqual(outcome.calls, 4, "one call per step")
             XCTAssertEqual(outcome.elements, 4 * (2 * parameters + flags) + 2 * statistics)
+        }
+        let staggered = configuration {
+            $0.factorInterval = .every(3)
+            $0.staggersCurvature = true
+        }
+        for outcome in distributed(2, staggered, dtype: .float32, steps: 7) {
+            let perStep = 2 * parameters + flags + blocks.count
+            XCTAssertEqual(outcome.elements, 7 * perStep + 3 * statistics, "at step 0, then twice in turns")
         }
         for outcome in distributed(2, configuration { $0.beta = .zero }, dtype: .float32, steps: 1) {
             XCTAssertEqual(outcome.elements, parameters + flags + statistics, "K-FAC sends no difference")
