@@ -320,12 +320,12 @@ final class StaggeredCurvatureTests: SmallTensorTestCase {
             func steps(_ run: Run, _ range: Range<Int>) {
                 for step in range { run.step(without: step < 4 ? [2] : []) }
             }
-            let whole = Run(change)
+            let whole = Run(Self.layers, change)
             steps(whole, 0..<14)
             for stop in 1..<8 {
-                let first = Run(change)
+                let first = Run(Self.layers, change)
                 steps(first, 0..<stop)
-                let second = Run(change)
+                let second = Run(Self.layers, change)
                 second.engine.load(first.engine.state(names: names), names: names)
                 second.seed = first.seed
                 steps(second, stop..<14)
