@@ -30,7 +30,7 @@ SETUP = command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer i
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures bench-growth bench-profile bench-micro clean distclean
+.PHONY: help run test build setup setup-cuda data info test-scripts test-examples test-package test-python test-wheel-matrix wheel reference-venv fixtures compare figures sensitivity bench bench-figures bench-growth bench-profile bench-samples bench-micro clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -135,6 +135,11 @@ bench-profile: ## Look where the time of a step goes, by operator (about a minut
 	@$(SETUP) libtorch packages reference-venv
 	swift build $(BENCHMARK_BUILD) --product BenchmarkWorker $(SWIFT_FLAGS)
 	@$(PYTHON) -B Benchmarks/profile_steps.py --cache "$(CACHE)" $(ARGS)
+
+bench-samples: ## Measure what factors from a sample of the batch do to the step (about 5 minutes)
+	@$(SETUP) libtorch packages data reference-venv
+	swift build $(BENCHMARK_BUILD) --product BenchmarkWorker $(SWIFT_FLAGS)
+	@$(PYTHON) -B Benchmarks/samples.py --cache "$(CACHE)" --data "$(DATA_DIR)" $(ARGS)
 
 bench-micro: ## Time single operations: operator calls, factors, inverses, the projection (ARGS="--filter inverse")
 	@$(SETUP) libtorch packages

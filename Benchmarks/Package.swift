@@ -16,7 +16,7 @@ let package = Package(
             name: "BenchmarkWorker",
             dependencies: [
                 .product(name: "FOP", package: "fop"), .product(name: "Torch", package: "fop"),
-                .product(name: "Models", package: "fop"),
+                .product(name: "Models", package: "fop"), .product(name: "Datasets", package: "fop"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Single operations: operator calls, factors, inverses, the projection.

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from driver import bars, documents, results, table  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
-from pictures import growth_picture, step_picture  # noqa: E402
+from pictures import growth_picture, sample_picture, step_picture  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--growth", type=Path, default=ROOT / "results" / "growth.json")
     parser.add_argument("--profile", type=Path, default=ROOT / "results" / "profile.json",
                         help="what bench-profile found, for the bounds")
+    parser.add_argument("--samples", type=Path, default=ROOT / "results" / "samples.json")
     parser.add_argument("--figures", type=Path, default=ROOT / "Documentation" / "figures")
     parser.add_argument("--document", type=Path, default=ROOT / "Documentation" / "performance.md")
     options = parser.parse_args()
@@ -45,6 +46,8 @@ def write(options: argparse.Namespace) -> None:
         grown = results.load(options.growth)
         growth_picture.draw(grown, options.figures / "growth.png")
         documents.put(options.document, "growth", documents.growth(grown))
+    if options.samples.is_file():
+        sample_picture.draw(results.load(options.samples), options.figures / "samples.png")
     print(f"\nWritten to {options.figures} and {options.document}.")
 
 

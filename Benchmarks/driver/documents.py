@@ -8,8 +8,12 @@ from .failure import BenchmarkError
 FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs all of them everywhere."
 
 
+PROGRAMS = {"profile": "profile_steps", "kinds": "profile_steps", "samples": "samples"}
+"""Who writes what; all else is figures.py's."""
+
+
 def markers(name: str) -> tuple[str, str]:
-    program = "profile_steps" if name in ("profile", "kinds") else "figures"
+    program = PROGRAMS.get(name, "figures")
     return f"<!-- {name}: written by Benchmarks/{program}.py -->", f"<!-- end of {name} -->"
 
 

@@ -39,7 +39,7 @@ def repeating_command(target: str) -> str:
     arguments = []
     for part in parts:
         option, _, value = part.partition("=")
-        if option not in ("--cache", "--worker", "--kfac-source", "--output"):
+        if option not in ("--cache", "--worker", "--kfac-source", "--output", "--data", "--document"):
             arguments.append(part)
         elif not value:
             next(parts, None)

@@ -15,12 +15,53 @@ def option(words, name):
     return words[words.index(name) + 1]
 
 
+def options(words, name):
+    """All that follows an option up to the next one."""
+    place = words.index(name) + 1
+    end = next((other for other in range(place, len(words)) if words[other].startswith("--")), len(words))
+    return words[place:end]
+
+
+def difference(error):
+    return {"error": error, "cosine": 1 - error}
+
+
+def sample_report(name, error):
+    """A convolution with factors and a normalisation without."""
+    both = {"preconditioned": difference(2 * error), "step": difference(3 * error)}
+    return {"sample": name, **both, "layers": [
+        {"name": "convolution", "kind": "convolution", "input": error, "output": 4 * error, **both},
+        {"name": "norm", "kind": "normalisation", **both}]}
+
+
+def samples_report(words):
+    """Errors of 1 / examples, times the seed."""
+    seed = int(option(words, "--seed"))
+    numbers = [name for name in options(words, "--samples") if name.isdecimal()]
+    return {"seed": seed, "threads": 1, "libtorch": "0", "cells": [
+        {"training_steps": steps, "batch": int(batch), "loss": 2.5,
+         "samples": [sample_report(name, seed / int(name)) for name in numbers if int(name) < int(batch)]
+         + [sample_report("another", 0.25 * seed)]}
+        for steps in (0, int(option(words, "--training-steps"))) for batch in options(words, "--batches")]}
+
+
+def times_report(words):
+    names = options(words, "--samples")
+    return {"threads": 1, "libtorch": "0", "cells": [
+        {"batch": int(batch), "milliseconds": {name: [1.0, 9.0, 2.0] for name in names}}
+        for batch in options(words, "--batches")]}
+
+
 def report(words, loss):
     """A worker's words become its report."""
     with open(os.environ["FAKE_LOG"], "a") as log:
         log.write(" ".join(words) + "\n")
     if words[0] == "calls":
         return {"microseconds": [1.0, 1.0], "threads": 1, "libtorch": "0"}
+    if words[0] in ("samples", "factor-times"):
+        if option(words, "--model") == os.environ.get("FAKE_FAILURE"):
+            raise RuntimeError("it does not work here")
+        return samples_report(words) if words[0] == "samples" else times_report(words)
     contender, interval = option(words, "--contender"), int(option(words, "--interval"))
     if contender == os.environ.get("FAKE_FAILURE"):
         raise RuntimeError("it does not work here")

@@ -1,4 +1,4 @@
-"""bench.py and growth.py from end to end, with workers that report made-up times at once."""
+"""bench.py, growth.py and samples.py from end to end, with workers that report made-up times at once."""
 import json
 import os
 import shutil
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from driver import plan
+from driver import documents, plan
 
 HERE = Path(__file__).resolve().parent
 
@@ -105,6 +105,45 @@ class CommandTests(unittest.TestCase):
         done, found = self.run_command("growth.py", "--quick", "--rounds", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([line["exponent"] for line in found["lines"]], [0.0] * 6)
+
+    def samples(self, *words, **environment):
+        document = self.folder / "document.md"
+        begin, end = documents.markers("samples")
+        document.write_text(f"{begin}\n{end}\n")
+        done, found = self.run_command("samples.py", "--document", str(document), "--data", str(self.folder), "--seeds",
+                                       "1", "2", "4", *words, **environment)
+        return done, found, document.read_text()
+
+    def test_samples(self):
+        done, found, text = self.samples()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([(cell["model"], cell["batch"], cell["training_steps"]) for cell in found["cells"]],
+                         [(model, batch, steps) for model, batch in (("resnet", 2048), ("vit", 1024), ("resnet", 8192))
+                          for steps in (0, 50)])
+        sample = found["cells"][0]["samples"]["64"]
+        self.assertEqual(sample["step"]["error"], [3 / 64, 6 / 64, 12 / 64])
+        self.assertEqual(sample["layers"]["convolution"]["output"], [4 / 64, 8 / 64, 16 / 64])
+        self.assertNotIn("input", sample["layers"]["norm"])
+        self.assertIn("| 64 examples | 0.031 / 0.031 | 0.12 / 0.12 | 0.062 / 0.062 | 0.9375 / 0.9375 | "
+                      "0.094 / 0.094 | 0.9062 / 0.9062 | 2.00 |", text)
+        self.assertIn("| all of another batch | 0.50 / 0.50 |", text)
+        self.assertNotIn("8,192 examples", text)
+        self.assertEqual(found["command"], 'make bench-samples ARGS="--threads 1 --seeds 1 2 4"')
+
+    def test_times_of_samples_can_be_taken_anew(self):
+        _, before, _ = self.samples()
+        self.log.write_text("")
+        done, found, _ = self.samples("--only-times")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(found["cells"], before["cells"])
+        self.assertEqual({line.split()[0] for line in self.log.read_text().splitlines()}, {"factor-times"})
+
+    def test_a_sample_worker_that_fails_is_named(self):
+        done, found, text = self.samples(FAKE_FAILURE="vit")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bench-samples: factor-times of vit: ", done.stderr)
+        self.assertIn("it does not work here", done.stderr)
+        self.assertIsNone(found)
 
 
 if __name__ == "__main__":

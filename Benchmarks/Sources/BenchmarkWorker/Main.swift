@@ -6,8 +6,10 @@ import Torch
 @main struct BenchmarkWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "BenchmarkWorker",
-        abstract: "Times steps, operators in them, or operator calls, and prints one line of JSON. Started by `make bench`.",
-        subcommands: [StepsCommand.self, CallsCommand.self, ProfileCommand.self])
+        abstract: "Measures one thing and prints one line of JSON. Started by `make bench` and its relatives.",
+        subcommands: [
+            StepsCommand.self, CallsCommand.self, ProfileCommand.self, SamplesCommand.self, FactorTimesCommand.self,
+        ])
 
     static func main() {
         do {

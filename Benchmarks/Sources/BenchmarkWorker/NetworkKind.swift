@@ -20,8 +20,12 @@ enum NetworkKind: String, CaseIterable, ExpressibleByArgument {
     /// Of one picture.
     var inputShape: [Int] { self == .resnet18 ? [3, 32, 32] : [1, 28, 28] }
 
-    func make(width: Int, depth: Int) -> any Layer {
-        let generator = Generator(seed: 0)
+    /// - Parameters:
+    ///   - width: channels of ``tower``.
+    ///   - depth: its convolutions after the first.
+    ///   - seed: what the weights are drawn from.
+    func make(width: Int = 32, depth: Int = 4, seed: UInt64 = 0) -> any Layer {
+        let generator = Generator(seed: seed)
         return switch self {
         case .resnet: ResidualNetwork(generator: generator)
         case .resnet18:

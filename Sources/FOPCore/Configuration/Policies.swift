@@ -47,11 +47,15 @@ public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
     /// At least 512 for the output's factor and 128 for the input's, and enough for 16 rows (examples times positions) per
-    /// dimension. The default: more rows no longer change a factor by what its moving average would notice. Inputs are
-    /// alike where output gradients are not: a few examples that the network gets wrong have most of their square.
+    /// dimension. The default: the step is about as far from that of all examples as with the factors of another batch
+    /// (`make bench-samples` measures it). Inputs are alike where output gradients are not: a few examples that the
+    /// network gets wrong have most of their square.
     case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)
+
+    /// How many rows for each dimension of a factor ``automatic`` asks for.
+    public static let rowsPerDimension = 16
 }
 
 /// Whose labels the curvature is made of (section 2 of the algorithm).

@@ -150,7 +150,7 @@ final class Gathering {
         case .atMost(let count): return record.thinned(to: share(count))
         case .automatic:
             let size = block.factorSize(record)
-            let needed = 16 * size.dimension / max(size.rowsPerExample, 1)
+            let needed = FactorExamples.rowsPerDimension * size.dimension / max(size.rowsPerExample, 1)
             var sample = record.thinned(to: share(max(512, needed)))
             sample.inputExamples = share(max(128, needed))
             return sample
