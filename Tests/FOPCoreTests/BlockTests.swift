@@ -47,6 +47,7 @@ final class BlockTests: SmallTensorTestCase {
         assertReference(block.fisherProduct(V), F * vector, "\(title): F V")
         assertReference(block.dampedProduct(V), M * vector, "\(title): M V")
         assertReference(block.precondition(V), M.solve([vector])[0], "\(title): M^-1 V")
+        assertTakesStacks(block, V, title)
         assertIdentical(block.pack(block.unpack(V)), V, "\(title): pack and unpack")
     }
 

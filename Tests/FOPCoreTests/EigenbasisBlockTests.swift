@@ -64,6 +64,7 @@ final class EigenbasisBlockTests: SmallTensorTestCase {
             assertReference(block.fisherProduct(V), F * vector, "\(title): F V")
             assertReference(block.dampedProduct(V), M * vector, "\(title): M V")
             assertReference(block.precondition(V), M.solve([vector])[0], "\(title): M^-1 V")
+            assertTakesStacks(block, V, title)
         }
     }
 

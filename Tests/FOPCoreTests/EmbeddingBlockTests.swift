@@ -68,6 +68,7 @@ final class EmbeddingBlockTests: SmallTensorTestCase {
         assertReference(block.fisherProduct(V), transposed(F * vector), "\(title): F V")
         assertReference(block.dampedProduct(V), transposed(M * vector), "\(title): M V")
         assertReference(block.precondition(V), transposed(M.solve([vector])[0]), "\(title): M^-1 V")
+        assertTakesStacks(block, V, title)
     }
 
     private func sum(_ examples: [LayerExample]) -> [Double] {

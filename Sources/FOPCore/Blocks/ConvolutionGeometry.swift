@@ -40,20 +40,40 @@ public struct ConvolutionGeometry: LayerGeometry {
 
     /// Patches in torch's order: channel, then kernel position.
     public func inputRows(_ record: LayerRecord) -> Tensor {
-        let patches = patchView(record.input)
-        // N x positions… x groups x channels x kernel… -> groups x N x T x (channels * kernel)
-        let dimensions = kernel.count
-        let order = [1 + dimensions, 0] + Array(1...dimensions) + Array((2 + dimensions)..<(3 + 2 * dimensions))
-        let examples = record.input.size(0)
-        let rows = patches.permuted(order).reshaped([groups, examples, -1, weightColumns])
+        let rows = patchRows(record.input, columns: Array(0..<1 + kernel.count))
+            .reshaped([groups, record.examples, -1, weightColumns])
         return groups == 1 ? rows.selected(0, 0) : rows
+    }
+
+    /// groups x N x positions… x columns…, a view.
+    /// - Parameter columns: the order of a patch's dimensions, of which 0 is the channel and the others are the kernel's.
+    private func patchRows(_ input: Tensor, columns: [Int]) -> Tensor {
+        let dimensions = kernel.count
+        return patchView(input).permuted(
+            [1 + dimensions, 0] + Array(1...dimensions) + columns.map { 2 + dimensions + $0 })
     }
 
     public func inputProducts(_ record: LayerRecord) -> Tensor {
         let image = record.input.toFactorPrecision()
-        guard let axes = laggedAxes(image) else { return inputRowProducts(record) }
+        guard let axes = laggedAxes(image) else { return unfoldedProducts(image) }
         let sum = PatchProducts(groups: groups).sum(image, axes)
         return groups == 1 ? sum.selected(0, 0) : sum
+    }
+
+    /// The product of the patches with themselves. Where an image's channels are next to each other in memory, patches are
+    /// written channels last, which is copied many times faster, and the product is put in order.
+    private func unfoldedProducts(_ image: Tensor) -> Tensor {
+        let isChannelsLast = image.strides[1] == 1 && weightShape[1] > 1
+        let patch = Array(0..<1 + kernel.count)
+        let columns = isChannelsLast ? Array(patch.dropFirst()) + [0] : patch
+        let rows = patchRows(image, columns: columns).reshaped(batch + [-1, weightColumns])
+        let products = rows.transposed().matmul(rows)
+        guard isChannelsLast else { return products }
+        let side = kernel + [weightShape[1]]
+        let order = [side.count - 1] + Array(0..<side.count - 1)
+        return products.reshaped([groups] + side + side)
+            .permuted([0] + order.map { 1 + $0 } + order.map { 1 + side.count + $0 })
+            .reshaped(batch + [weightColumns, weightColumns])
     }
 
     /// The dimensions of the image, where products by lag are worth it. On other devices they are not: unfolding is

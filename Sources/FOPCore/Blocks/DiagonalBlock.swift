@@ -49,6 +49,8 @@ public final class DiagonalBlock: GeometricBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor { F.value.map { $0 * matrix } ?? matrix }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {

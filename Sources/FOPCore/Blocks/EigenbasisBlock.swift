@@ -124,6 +124,8 @@ public final class EigenbasisBlock: GeometricBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor { inBasis(matrix) { $0 * $1 } }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {

@@ -96,19 +96,21 @@ public final class EmbeddingBlock: FisherBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor {
         guard let (A, G) = factors.averages else { return matrix }
-        return A.unsqueezed(-1) * matrix.mm(G)
+        return A.unsqueezed(-1) * matrix.matmul(G)
     }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {
         guard let (A, G) = factors.averages, let damping = factors.damping else { return matrix }
-        return (A + damping.A).unsqueezed(-1) * matrix.mm(addingToDiagonal(G, damping.G))
+        return (A + damping.A).unsqueezed(-1) * matrix.matmul(addingToDiagonal(G, damping.G))
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
         guard let (A, G) = factors.inverses else { return matrix }
-        return A.unsqueezed(-1) * matrix.mm(G)
+        return A.unsqueezed(-1) * matrix.matmul(G)
     }
 
     // MARK: State

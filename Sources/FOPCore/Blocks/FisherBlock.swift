@@ -38,6 +38,10 @@ public protocol FisherBlock: AnyObject {
     /// Damps and inverts the averages.
     func updateInverse(damping: Double) -> [InverseOutcome]
 
+    /// Whether the three products take several V at once, as a new first dimension, which saves operators: false unless
+    /// the block says otherwise.
+    var takesStacks: Bool { get }
+
     /// F V.
     func fisherProduct(_ matrix: Tensor) -> Tensor
 
@@ -63,6 +67,10 @@ public protocol FisherBlock: AnyObject {
 
     /// The shapes that ``load(_:)`` wants, by name.
     var stateShapes: [String: [Int]] { get }
+}
+
+extension FisherBlock {
+    public var takesStacks: Bool { false }
 }
 
 /// How the examples of a record relate to those that a block has seen.

@@ -87,6 +87,8 @@ public final class KroneckerBlock: GeometricBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor {
         guard let (A, G) = factors.averages else { return matrix }
         return G.matmul(matrix).matmul(A)

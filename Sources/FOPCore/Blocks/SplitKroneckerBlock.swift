@@ -57,6 +57,8 @@ public final class SplitKroneckerBlock: GeometricBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor {
         factors.averages.map { A, G in A.timesFromRight(G.times(matrix)) } ?? matrix
     }

@@ -54,11 +54,11 @@ public final class UnitWiseBlock: FisherBlock {
     public var isReady: Bool { inverseRoot != nil }
 
     public func pack(_ parameters: [Tensor]) -> Tensor {
-        Tensor.stacked(parameters.map { $0.reshaped([units]) }, -1)
+        Tensor.stacked(parameters.map { $0.rank == 1 ? $0 : $0.reshaped([units]) }, -1)
     }
 
     public func unpack(_ matrix: Tensor) -> [Tensor] {
-        (0..<width).map { matrix.selected(-1, $0).reshaped(parameterShape) }
+        matrix.unstacked(-1).map { parameterShape.count == 1 ? $0 : $0.reshaped(parameterShape) }
     }
 
     // MARK: Gradients
@@ -206,6 +206,8 @@ public final class UnitWiseBlock: FisherBlock {
 
     // MARK: Products
 
+    public var takesStacks: Bool { true }
+
     public func fisherProduct(_ matrix: Tensor) -> Tensor { F.value.map { product($0, matrix) } ?? matrix }
 
     public func dampedProduct(_ matrix: Tensor) -> Tensor {
@@ -214,11 +216,29 @@ public final class UnitWiseBlock: FisherBlock {
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
-        inverseRoot.map { product($0.transposed(), product($0, matrix)) } ?? matrix
+        guard let K = inverseRoot else { return matrix }
+        return K.transposed().matmul(K.matmul(matrix.unsqueezed(-1))).squeezed(-1)
     }
 
     private func product(_ matrices: Tensor, _ vectors: Tensor) -> Tensor {
-        matrices.bmm(vectors.unsqueezed(-1)).squeezed(-1)
+        matrices.matmul(vectors.unsqueezed(-1)).squeezed(-1)
+    }
+
+    /// A block with the units of several, for products only; nil for fewer than two, where one has no curvature yet, or
+    /// where they have not equally many parameters per unit.
+    static func joined(_ blocks: [UnitWiseBlock]) -> UnitWiseBlock? {
+        let parts = blocks.compactMap { block -> (F: Tensor, root: Tensor, damping: Tensor)? in
+            guard let F = block.F.value, let root = block.inverseRoot, let damping = block.damping else { return nil }
+            return (F, root, damping.expanded([block.units, 1]))
+        }
+        guard parts.count == blocks.count, parts.count > 1, Set(blocks.map(\.width)).count == 1 else { return nil }
+        let joined = UnitWiseBlock(
+            blocks[0].kind, parameterShape: [blocks.reduce(0) { $0 + $1.units }], hasWeight: blocks[0].hasWeight,
+            hasBias: blocks[0].hasBias)
+        joined.F = MovingAverage(Tensor.concatenated(parts.map(\.F), 0))
+        joined.inverseRoot = Tensor.concatenated(parts.map(\.root), 0)
+        joined.damping = Tensor.concatenated(parts.map(\.damping), 0)
+        return joined
     }
 
     // MARK: State

@@ -218,8 +218,8 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// processes.
     private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
         var local = StepInput(
-            gradients: blocks.indices.map { subBatchGradients($0, current?[$0]) }, means: means(current),
-            statistics: blocks.indices.map { newStatistics($0) },
+            gradients: ScaledTensor.values(blocks.indices.map { subBatchGradients($0, current?[$0]) }),
+            means: means(current), statistics: blocks.indices.map { newStatistics($0) },
             statisticsCosts: configuration.staggersCurvature ? gathering.statisticsCosts : nil,
             isFinite: Tensor(true), factorType: factorType, examples: gathering.batchSize)
         local.isFinite = allFinite(local, others: othersFinite)
@@ -234,11 +234,11 @@ public final class FisherPreconditioner: LayerRecordSink {
         return zip(blocks, current).map { block, own in own.map { block.pack($0).toFactorPrecision() } }
     }
 
-    private func subBatchGradients(_ index: Int, _ current: [Tensor]?) -> [Tensor] {
+    private func subBatchGradients(_ index: Int, _ current: [Tensor]?) -> [ScaledTensor] {
         let gathered = gathering.gradients[index]
         guard !gathered.isEmpty else { return [] }
         // This process's own part; its scale is that of the mean's in every process.
-        if reduction.processes > 1, current != nil { return gathered.total.map { [$0] } ?? [] }
+        if reduction.processes > 1, current != nil { return gathered.total.map { [ScaledTensor($0)] } ?? [] }
         guard let current else {
             return gathered.subBatchMeans(reduction: configuration.lossReduction, lossScale: lossScale)
         }
@@ -260,10 +260,14 @@ public final class FisherPreconditioner: LayerRecordSink {
         return blocks[index].takeStatistics(gradientScale: scale)
     }
 
+    /// Up to so many elements one sum over a copy is cheaper than a sum for each tensor.
+    private static let copiedForOneSum = 1 << 18
+
     private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {
         // A sum is finite only if its terms are.
         let tensors = (input.gradients + input.statistics).flatMap { $0 } + (input.means ?? []).compactMap { $0 }
-        let sums = tensors.map { $0.sum() }
+        let isSmall = tensors.reduce(0) { $0 + $1.count } <= Self.copiedForOneSum
+        let sums = isSmall && !tensors.isEmpty ? [flattened(tensors).sum()] : tensors.map { $0.sum() }
         let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).to(.float64).sum().isFinite()
         return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }
@@ -298,18 +302,15 @@ public final class FisherPreconditioner: LayerRecordSink {
         max(schedule.clock.lastBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
     }
 
-    /// Stage 4: section 3, for all blocks with equally many sub-batches at once.
+    /// Stage 4: section 3, for all blocks with equally many sub-batches of one type at once.
     private func projected(_ gradients: [[Tensor]], _ active: [Int]) -> [(blocks: [Int], steps: ProjectedSteps)] {
-        Dictionary(grouping: active) { gradients[$0].count }.sorted { $0.key < $1.key }.map { _, members in
-            let layers = members.map { index in
-                let block = blocks[index]
-                return LayerProjection(
-                    gradients: gradients[index],
-                    metric: configuration.metric == .fisher ? block.fisherProduct : block.dampedProduct,
-                    preconditioner: block.precondition)
-            }
-            let steps = projectFisherOrthogonally(layers, beta: configuration.beta, eta: configuration.eta)
-            return (members, steps)
+        let alike = Dictionary(grouping: active) { [gradients[$0].count, Int(gradients[$0][0].dtype.rawValue)] }
+        return alike.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { kind, members in
+            let (order, products) = self.products(members)
+            let bySubBatch = (0..<kind[0]).map { part in order.map { gradients[$0][part] } }
+            let steps = projectFisherOrthogonally(
+                bySubBatch, products: products, beta: configuration.beta, eta: configuration.eta)
+            return (order, steps)
         }
     }
 

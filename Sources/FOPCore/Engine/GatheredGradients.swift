@@ -136,20 +136,20 @@ struct GatheredGradients {
     /// The mean gradient of each sub-batch: the parts of a single micro-batch, else consecutive micro-batches
     /// (section 4 of the algorithm).
     /// - Parameter lossScale: what the loss was multiplied with.
-    func subBatchMeans(reduction: LossReduction, lossScale: Double) -> [Tensor] {
+    func subBatchMeans(reduction: LossReduction, lossScale: Double) -> [ScaledTensor] {
         let total = reduction == .mean ? Double(examples) : 1
-        return subBatches.map { $0.sum * (total / (Double($0.examples) * lossScale)) }
+        return subBatches.map { ScaledTensor($0.sum, factor: total / (Double($0.examples) * lossScale)) }
     }
 
     /// The same about another mean: what has become of the gradient since it was gathered (unscaled, clipped, averaged
     /// over processes). The sub-batches' deviations from their mean keep their proportion to its norm.
-    func subBatchMeans(about mean: Tensor) -> [Tensor] {
+    func subBatchMeans(about mean: Tensor) -> [ScaledTensor] {
         let parts = subBatches
-        guard parts.count > 1 else { return [mean] }
+        guard parts.count > 1 else { return [ScaledTensor(mean)] }
         let count = Double(examples)
         let gathered = parts.dropFirst().reduce(parts[0].sum) { $0 + $1.sum } * (1 / count)
         let ratio = relativeQuotient(mean.norm(), gathered.norm(), terms: [gathered.norm()])
-        return parts.map { mean + ($0.sum * (1 / Double($0.examples)) - gathered) * ratio }
+        return parts.map { ScaledTensor(mean + ($0.sum * (1 / Double($0.examples)) - gathered) * ratio) }
     }
 
     /// The mean over all examples, of what the other two functions return.

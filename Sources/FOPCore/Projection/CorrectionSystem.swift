@@ -1,15 +1,5 @@
 import TorchCore
 
-/// One direction that the step can be corrected along, for each layer.
-struct CorrectionDirection {
-    /// g_perp
-    let perpendicular: LayerTensors
-    /// v = M^-1 g_perp
-    let preconditioned: LayerTensors
-    /// What <g_perp, v> is made of, a vector over layers each: it means nothing when it is smaller than their rounding.
-    let terms: [Tensor]
-}
-
 /// E beta = D, for the weights of one or more corrections (equations 13 and 16). Every number is a vector with one
 /// element per layer.
 struct CorrectionSystem {
@@ -17,14 +7,22 @@ struct CorrectionSystem {
     let D: [Tensor]
     /// E_ij = <p_i, v_j>
     let E: [[Tensor]]
-    private let B: Tensor
+    /// B = <g_avg, u>
+    let B: Tensor
+    /// What <g_diff, M^-1 g_diff> is made of, for each direction: E means nothing when it is smaller than their rounding.
     private let terms: [[Tensor]]
 
-    init(_ directions: [CorrectionDirection], average: LayerTensors, B: Tensor) {
-        D = directions.map { average.inner($0.preconditioned) }
-        E = directions.map { one in directions.map { one.perpendicular.inner($0.preconditioned) } }
-        terms = directions.map(\.terms)
-        self.B = B
+    /// - Parameters:
+    ///   - products: `<X_i, M^-1 X_j>` where X is g_avg and then each g_perp.
+    ///   - shares: s of each g_perp.
+    init(_ products: [[Tensor]], shares: [Tensor]) {
+        let (B, D) = (products[0][0], Array(products[0][1...]))
+        let E = products.dropFirst().map { Array($0[1...]) }
+        terms = shares.enumerated().map { index, s in
+            let mean = s * s * B
+            return [E[index][index] + s * D[index] * 2 + mean, mean]
+        }
+        (self.B, self.D, self.E) = (B, D, E)
     }
 
     /// E as one tensor: a vector over layers for one direction, directions x directions x layers for more.

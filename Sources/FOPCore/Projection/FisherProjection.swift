@@ -17,52 +17,33 @@ public func projectFisherOrthogonally(
     beta betaPolicy: BetaPolicy = .paper, eta etaPolicy: EtaPolicy = .average
 ) -> ProjectedStep {
     projectFisherOrthogonally(
-        [LayerProjection(gradients: gradients, metric: metric, preconditioner: preconditioner)], beta: betaPolicy,
-        eta: etaPolicy
+        gradients.map { [$0] },
+        products: [LayerProducts(ofOne: gradients[0].shape, metric: metric, preconditioner: preconditioner)],
+        beta: betaPolicy, eta: etaPolicy
     ).step(0)
 }
 
-/// What the projection of one layer is made from.
-struct LayerProjection {
-    /// The mean gradients of the sub-batches.
-    let gradients: [Tensor]
-    /// V -> F V
-    let metric: (Tensor) -> Tensor
-    /// V -> M^-1 V
-    let preconditioner: (Tensor) -> Tensor
-}
-
-/// The same for several layers with equally many sub-batches.
+/// The same for several layers at once.
+/// - Parameters:
+///   - gradients: by sub-batch, the mean gradients of the layers.
+///   - products: those of the layers, in the same order.
 func projectFisherOrthogonally(
-    _ layers: [LayerProjection], beta betaPolicy: BetaPolicy, eta etaPolicy: EtaPolicy
+    _ gradients: [[Tensor]], products: [LayerProducts], beta betaPolicy: BetaPolicy, eta etaPolicy: EtaPolicy
 ) -> ProjectedSteps {
-    func each(_ tensors: LayerTensors, _ product: (LayerProjection) -> (Tensor) -> Tensor) -> LayerTensors {
-        LayerTensors(zip(layers, tensors.parts).map { product($0)($1) })
-    }
-    let gradients = layers[0].gradients.indices.map { part in LayerTensors(layers.map { $0.gradients[part] }) }
-    let average = LayerTensors.mean(gradients)
-    let base = each(average, \.preconditioner)
-    let B = average.inner(base)
-    let differences = zip(gradients, gradients.dropFirst()).map { $0 - $1 }
-    if betaPolicy == .zero || differences.isEmpty { return unprojectedSteps(base, B, etaPolicy) }
+    // g_avg, and below it the differences, from which g_perp is made.
+    let directions = LayerTensors(gradients).meanAndDifferences()
+    if betaPolicy == .zero || directions.rows == 1 { return unprojectedSteps(directions.first, products, etaPolicy) }
 
-    let shares = projectionCoefficients(differences, on: average, image: each(average, \.metric))
-    let directions = zip(differences, shares).map { difference, s in
-        let preconditioned = each(difference, \.preconditioner)
-        return CorrectionDirection(
-            perpendicular: difference - average * s,
-            // M^-1 is linear: no second application for g_perp.
-            preconditioned: preconditioned - base * s,
-            // What its square is the difference of: rounding leaves about 1e-14 of it when gradients are parallel.
-            terms: [difference.inner(preconditioned), s * s * B])
-    }
-    let system = CorrectionSystem(directions, average: average, B: B)
+    let shares = projectionCoefficients(directions, image: directions.first.mapped(products, \.metric))
+    directions.subtractFirst(times: shares)
+    let preconditioned = directions.mapped(products, \.preconditioner)
+    let system = CorrectionSystem(directions.inner(preconditioned), shares: shares)
     let beta = system.weights(betaPolicy)
-    let (cross, square) = (system.cross(beta), system.square(beta))
+    let (B, cross, square) = (system.B, system.cross(beta), system.square(beta))
     let scalars = ProjectionScalars(
         s: joined(shares), beta: joined(beta), eta: stepLength(etaPolicy, B: B, cross: cross, square: square), B: B,
         D: joined(system.D), E: system.matrix, cross: cross, square: square)
-    return ProjectedSteps(base: base, corrections: directions.map(\.preconditioned), weights: beta, scalars: scalars)
+    return ProjectedSteps(preconditioned: preconditioned, weights: beta, scalars: scalars)
 }
 
 /// g_avg (equation 3).
@@ -71,20 +52,24 @@ func mean(_ gradients: [Tensor]) -> Tensor {
 }
 
 /// K-FAC: the mean gradient alone.
-private func unprojectedSteps(_ base: LayerTensors, _ B: Tensor, _ policy: EtaPolicy) -> ProjectedSteps {
+private func unprojectedSteps(
+    _ average: LayerTensors, _ products: [LayerProducts], _ policy: EtaPolicy
+) -> ProjectedSteps {
+    let base = average.mapped(products, \.preconditioner)
+    let B = average.inner(base)[0][0]
     let zero = B.zerosLike()
     let eta = policy == .sum ? B.onesLike() * 2 : B.onesLike()
     let scalars = ProjectionScalars(s: zero, beta: zero, eta: eta, B: B, D: zero, E: zero, cross: zero, square: zero)
-    return ProjectedSteps(base: base, corrections: [], weights: [], scalars: scalars)
+    return ProjectedSteps(preconditioned: base, weights: [], scalars: scalars)
 }
 
 /// s = <g_diff, F g_avg> / (<g_avg, F g_avg> + eps) (equation 4), for each difference.
-/// - Parameter image: F g_avg.
-private func projectionCoefficients(
-    _ differences: [LayerTensors], on average: LayerTensors, image: LayerTensors
-) -> [Tensor] {
-    let square = average.inner(image)
-    return differences.map { relativeQuotient($0.inner(image), square, terms: [square]) }
+/// - Parameters:
+///   - directions: g_avg and the differences.
+///   - image: F g_avg.
+private func projectionCoefficients(_ directions: LayerTensors, image: LayerTensors) -> [Tensor] {
+    let products = directions.inner(image).map { $0[0] }
+    return products.dropFirst().map { relativeQuotient($0, products[0], terms: [products[0]]) }
 }
 
 /// One vector over layers as it is, several as a matrix.

@@ -52,10 +52,8 @@ public struct ProjectedStep {
 
 /// The steps of several layers: every number is a vector with one element per layer.
 struct ProjectedSteps {
-    /// u = M^-1 g_avg
-    let base: LayerTensors
-    /// v = M^-1 g_perp, by direction.
-    let corrections: [LayerTensors]
+    /// u = M^-1 g_avg, and below it v = M^-1 g_perp, by direction; u alone where beta is zero by policy.
+    let preconditioned: LayerTensors
     /// beta, by direction.
     let weights: [Tensor]
     /// The closed forms; the last dimension is the layer.
@@ -64,14 +62,15 @@ struct ProjectedSteps {
     /// d of each layer, times `scale`.
     func directions(scaledBy scale: Tensor? = nil) -> [Tensor] {
         let eta = scale.map { scalars.eta * $0 } ?? scalars.eta
-        return (zip(corrections, weights).reduce(base) { $0 + $1.0 * $1.1 } * eta).parts
+        return preconditioned.scaled(by: [eta] + weights.map { eta * $0 }).sum().parts()
     }
 
     /// One layer's.
     func step(_ layer: Int) -> ProjectedStep {
-        ProjectedStep(
-            base: base.parts[layer], corrections: corrections.map { $0.parts[layer] },
-            weights: weights.map { $0.selected(-1, layer) }, scalars: scalars.layer(layer))
+        let rows = (0..<preconditioned.rows).map { preconditioned.parts(row: $0)[layer] }
+        return ProjectedStep(
+            base: rows[0], corrections: Array(rows.dropFirst()), weights: weights.map { $0.selected(-1, layer) },
+            scalars: scalars.layer(layer))
     }
 }
 

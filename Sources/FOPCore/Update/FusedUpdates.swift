@@ -4,6 +4,7 @@ private enum Op {
     static let fusedSGD = Operator("aten::_fused_sgd_")
     static let fusedAdamW = Operator("aten::_fused_adamw_")
     static let foreachMul = Operator("aten::_foreach_mul_", "Tensor")
+    static let foreachCopy = Operator("aten::_foreach_copy_")
 }
 
 /// One stochastic-gradient step on many tensors at once, in place, with torch.optim.SGD's semantics:
@@ -29,7 +30,7 @@ public func applySGD(
         for (narrow, result) in zip(own, wide) where isHalfOnCPU(narrow) { narrow.copy(from: result) }
         return
     }
-    let gradients = zip(gradients, parameters).map(matchingLayout)
+    let gradients = matchingLayout(gradients, parameters)
     callVoid(Op.fusedSGD, file: #fileID, line: #line) {
         $0.push(parameters)
         $0.push(gradients)
@@ -54,7 +55,7 @@ public func applyAdamW(
     foundInfinity: Tensor? = nil
 ) {
     guard !parameters.isEmpty else { return }
-    let gradients = zip(gradients, parameters).map(matchingLayout)
+    let gradients = matchingLayout(gradients, parameters)
     for step in steps { step.copy(from: foundInfinity.map { step + (1 - $0) } ?? step + 1) }
     callVoid(Op.fusedAdamW, file: #fileID, line: #line) {
         $0.push(parameters)
@@ -93,10 +94,18 @@ private func isHalfOnCPU(_ tensor: Tensor) -> Bool {
     tensor.device.kind == .cpu && (tensor.dtype == .bfloat16 || tensor.dtype == .float16)
 }
 
-/// The fused operators walk through memory: the gradient must lie as the parameter does.
-private func matchingLayout(_ gradient: Tensor, _ parameter: Tensor) -> Tensor {
-    if gradient.strides == parameter.strides, gradient.dtype == parameter.dtype { return gradient }
-    let copy = parameter.emptyLike()
-    copy.copy(from: gradient)
-    return copy
+/// The fused operators walk through memory: gradients must lie as their parameters do.
+private func matchingLayout(_ gradients: [Tensor], _ parameters: [Tensor]) -> [Tensor] {
+    var matching = gradients
+    let others = gradients.indices.filter {
+        gradients[$0].strides != parameters[$0].strides || gradients[$0].dtype != parameters[$0].dtype
+    }
+    guard !others.isEmpty else { return matching }
+    for index in others { matching[index] = parameters[index].emptyLike() }
+    callVoid(Op.foreachCopy, file: #fileID, line: #line) {
+        $0.push(others.map { matching[$0] })
+        $0.push(others.map { gradients[$0] })
+        $0.push(false)
+    }
+    return matching
 }
