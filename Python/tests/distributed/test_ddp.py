@@ -39,7 +39,7 @@ def test_as_one_process(size, wrapped_first):
 
 @pytest.mark.parametrize("options", [
     {"micro_batches": 2}, {"clip": 0.05}, {"beta": 0.3, "eta": "sum"}, {"fallback": "adamw", "fallback_lr": 0.01},
-    {"kfac_approx": "reduce", "weight_decay": 0.01}], ids=str)
+    {"kfac_approx": "reduce", "weight_decay": 0.01}, {"stagger_curvature": True}], ids=str)
 def test_options(options):
     results = together(2, under_ddp, **options)
     assert_replicas_identical(results)
