@@ -46,6 +46,7 @@ final class ObservedBlock: FisherBlock {
     func dampedProduct(_ matrix: Tensor) -> Tensor { own.dampedProduct(matrix) }
     func precondition(_ matrix: Tensor) -> Tensor { own.precondition(matrix) }
     var factorShapes: [[Int]] { own.factorShapes }
+    var takesStacks: Bool { own.takesStacks }
     var inversionCost: Double { own.inversionCost }
     var state: [String: Tensor] { own.state }
     func load(_ state: [String: Tensor]) { own.load(state) }
