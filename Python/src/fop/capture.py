@@ -14,6 +14,7 @@ from .engine import Engine
 from .fisher import find_logits, noise_for
 from .hooks import Hooks, ModelHook, OutputHook
 from .layers import Layer
+from .memory import Heap
 from .normalization import Statistics, known_statistics
 from .saving import SavedTensor, save
 from .state import place_curvature
@@ -23,7 +24,7 @@ class Capture:
     """Hooks on the layers, for as long as this object lives. The layers hold it weakly."""
 
     def __init__(self, model: nn.Module, engine: Engine, intervals: Callable[[], tuple[int, int]],
-                 find_processes: Callable[[], None], follow_model: Callable[[], None]):
+                 find_processes: Callable[[], None], follow_model: Callable[[], None], heap: Heap | None = None):
         self.layers: list[Layer] = []
         """In the order of the engine's blocks."""
         self.engine = engine
@@ -31,6 +32,8 @@ class Capture:
         self._intervals = intervals
         self._find_processes = find_processes
         self._follow_model = follow_model
+        self._heap = heap
+        """Looked after between layers; None: it is not to be."""
         self._indices: dict[Layer, int] = {}
         self._hooks = Hooks()
         # Not __del__: when this goes as part of a cycle, the handles' own weak references may be gone before.
@@ -106,6 +109,7 @@ class Capture:
             layer.was_idle = True
             return
         self._move_along(layer)
+        self.look_after_memory()
         accumulator = _accumulator(layer.parameters[0])
         produced = _produced(output)
         if self._distribution is not None:
@@ -159,6 +163,7 @@ class Capture:
             return
         with without_autocast(output_gradient.device):
             self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))
+        self.look_after_memory()
         self._totals.setdefault(index, {})
         self._complete.discard(index)
 
@@ -263,6 +268,11 @@ class Capture:
     def recorded(self) -> set[int]:
         """The layers whose record since the last step is whole."""
         return self._complete - set(self._totals)
+
+    def look_after_memory(self, needed: int = 0) -> None:
+        """Between two layers, and before and after a step, which is about to take so many bytes."""
+        if self._heap is not None:
+            self._heap.look(needed)
 
     def discard(self) -> None:
         """Lets go of what was gathered since the last step."""

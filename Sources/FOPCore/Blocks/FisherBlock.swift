@@ -38,6 +38,14 @@ public protocol FisherBlock: AnyObject {
     /// Damps and inverts the averages.
     func updateInverse(damping: Double) -> [InverseOutcome]
 
+    /// Lets go of large inverses that can be had again bit for bit, before statistics are gathered for the next ones:
+    /// so that a backward pass never has old inverses and new statistics in memory. Whoever asks for them before the
+    /// next ``updateInverse(damping:)`` gets them computed anew. By default nothing happens.
+    func releaseInverse()
+
+    /// Has inverses that were let go of again, from the averages as they are. By default nothing happens.
+    func restoreInverse()
+
     /// Whether the three products take several V at once, as a new first dimension, which saves operators: false unless
     /// the block says otherwise.
     var takesStacks: Bool { get }
@@ -71,6 +79,8 @@ public protocol FisherBlock: AnyObject {
 
 extension FisherBlock {
     public var takesStacks: Bool { false }
+    public func releaseInverse() {}
+    public func restoreInverse() {}
 }
 
 /// How the examples of a record relate to those that a block has seen.

@@ -20,7 +20,7 @@ public final class KroneckerBlock: GeometricBlock {
     /// The output factor's moving average, (groups x) o x o.
     public var outputFactor: Tensor? { factors.G }
 
-    public var isReady: Bool { factors.inverses != nil }
+    public var isReady: Bool { factors.isInverted }
 
     private var batch: [Int] { geometry.batch }
 
@@ -77,13 +77,12 @@ public final class KroneckerBlock: GeometricBlock {
     }
 
     public func updateInverse(damping: Double) -> [InverseOutcome] {
-        guard let (A, G) = factors.averages else { return [] }
-        let split = splitDamping(damping, input: A, output: G)
-        let newA = robustInverse(addingToDiagonal(A, split.input), last: factors.inverses?.A)
-        let newG = robustInverse(addingToDiagonal(G, split.output), last: factors.inverses?.G)
-        factors.setInverses(newA.inverse, newG.inverse, damping: split)
-        return [newA.outcome, newG.outcome]
+        factors.invert(damping: damping)
     }
+
+    public func releaseInverse() { factors.releaseInverses() }
+
+    public func restoreInverse() { factors.restoreInverses() }
 
     // MARK: Products
 
@@ -100,6 +99,7 @@ public final class KroneckerBlock: GeometricBlock {
     }
 
     public func precondition(_ matrix: Tensor) -> Tensor {
+        restoreInverse()
         guard let (A, G) = factors.inverses else { return matrix }
         return G.matmul(matrix).matmul(A)
     }
@@ -110,7 +110,10 @@ public final class KroneckerBlock: GeometricBlock {
         [batch + [geometry.inputs, geometry.inputs], batch + [geometry.outputs, geometry.outputs]]
     }
 
-    public var state: [String: Tensor] { factors.state }
+    public var state: [String: Tensor] {
+        restoreInverse()
+        return factors.state
+    }
 
     public var stateShapes: [String: [Int]] {
         FactorPair.stateShapes(input: factorShapes[0], output: factorShapes[1], damping: batch)

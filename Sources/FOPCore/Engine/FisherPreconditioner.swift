@@ -97,6 +97,10 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     public func beginMicroBatch(_ slice: BatchSlice?) {
         gathering.beginMicroBatch(slice, factorsDue: schedule.factorsDue)
+        // The step will put others in their place.
+        for (block, isDue) in zip(blocks, zip(schedule.factorsDue, schedule.inversesDue).map { $0 && $1 }) where isDue {
+            block.releaseInverse()
+        }
     }
 
     public func beginPass(_ kind: PassKind) { gathering.pass = kind }
@@ -274,7 +278,10 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// Stage 2: moving averages, of each block every k-th step; for a layer that is used for the first time, now.
     private func updateFactors(_ statistics: [[Tensor]], _ active: [Int], isFinite: Tensor) {
+        let inversesDue = schedule.inversesDue
         for (index, new) in zip(active, statistics) where !new.isEmpty {
+            // One that was let go of at a step that never came to the block belongs to the averages as they are.
+            if !inversesDue[index] { blocks[index].restoreInverse() }
             blocks[index].updateAverages(new, decay: configuration.emaDecay, isFinite: isFinite)
         }
     }
