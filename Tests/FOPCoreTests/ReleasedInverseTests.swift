@@ -14,7 +14,9 @@ final class ReleasedInverseTests: SmallTensorTestCase {
             input: randomTensor([8, rows], seed: seed), outputGradient: randomTensor([8, 2], seed: seed + 1))
     }
 
-    private func newBlock() -> KroneckerBlock { KroneckerBlock(LinearGeometry(outputs: 2, features: rows, hasBias: false)) }
+    private func newBlock() -> KroneckerBlock {
+        KroneckerBlock(LinearGeometry(outputs: 2, features: rows, hasBias: false))
+    }
 
     private func update(_ block: KroneckerBlock, _ seed: UInt64, damping: Double = 0.1) {
         block.accumulate(record(seed), as: .newExamples)

@@ -14,17 +14,17 @@ from .engine import Engine
 from .fisher import find_logits, noise_for
 from .hooks import Hooks, ModelHook, OutputHook
 from .layers import Layer
-from .memory import Heap
 from .normalization import Statistics, known_statistics
 from .saving import SavedTensor, save
 from .state import place_curvature
+from .watch import MemoryWatch
 
 
 class Capture:
     """Hooks on the layers, for as long as this object lives. The layers hold it weakly."""
 
     def __init__(self, model: nn.Module, engine: Engine, intervals: Callable[[], tuple[int, int]],
-                 find_processes: Callable[[], None], follow_model: Callable[[], None], heap: Heap | None = None):
+                 find_processes: Callable[[], None], follow_model: Callable[[], None], watch: MemoryWatch):
         self.layers: list[Layer] = []
         """In the order of the engine's blocks."""
         self.engine = engine
@@ -32,8 +32,6 @@ class Capture:
         self._intervals = intervals
         self._find_processes = find_processes
         self._follow_model = follow_model
-        self._heap = heap
-        """Looked after between layers; None: it is not to be."""
         self._indices: dict[Layer, int] = {}
         self._hooks = Hooks()
         # Not __del__: when this goes as part of a cycle, the handles' own weak references may be gone before.
@@ -58,6 +56,9 @@ class Capture:
         self._drawing_scale: float | None = None
         self._has_begun = False
         self._observes_model = False
+        self._watch = watch
+        self._has_statistics = False
+        """Whether there can be statistics among what the pass under way brings, where that matters to memory."""
         self.new: set[Layer] = set()
         """Layers that came to be observed since the last step, whose calls may have been missed."""
 
@@ -109,7 +110,7 @@ class Capture:
             layer.was_idle = True
             return
         self._move_along(layer)
-        self.look_after_memory()
+        self._watch.look()
         accumulator = _accumulator(layer.parameters[0])
         produced = _produced(output)
         if self._distribution is not None:
@@ -161,9 +162,11 @@ class Capture:
             self.engine.discard(index)
         if layer.is_unexplained:
             return
+        if self._has_statistics:
+            self._watch.before_statistics(layer)
         with without_autocast(output_gradient.device):
             self.engine.record(index, layer_input, output_gradient.detach(), *(statistics or ()))
-        self.look_after_memory()
+        self._watch.look()
         self._totals.setdefault(index, {})
         self._complete.discard(index)
 
@@ -212,6 +215,7 @@ class Capture:
         if not self._has_begun:
             self.engine.begin_micro_batch(*self._intervals())
         self._has_begun = False
+        self._has_statistics = self._watch.is_on and self.engine.gathered()[1]
 
     def _drop_zeroed(self) -> None:
         """Somebody may have zeroed the gradients without this optimizer's `zero_grad`."""
@@ -268,11 +272,6 @@ class Capture:
     def recorded(self) -> set[int]:
         """The layers whose record since the last step is whole."""
         return self._complete - set(self._totals)
-
-    def look_after_memory(self, needed: int = 0) -> None:
-        """Between two layers, and before and after a step, which is about to take so many bytes."""
-        if self._heap is not None:
-            self._heap.look(needed)
 
     def discard(self) -> None:
         """Lets go of what was gathered since the last step."""

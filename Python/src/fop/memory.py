@@ -38,7 +38,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class Heap:
-    """glibc's heap, which gives free pages back where it has become much larger than what was ever in use.
+    """glibc's heap, which gives free pages back where more of it is resident than was ever in use.
 
     Blocks that live longer than those around them leave holes that the next ones of other sizes do not fit into: with
     factors of many rows, which are formed in the middle of a backward pass, half as much again as is in use.

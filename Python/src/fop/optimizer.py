@@ -24,6 +24,7 @@ from .notices import Notices
 from .plan import plan, signature
 from .processes import Processes
 from .update import Update, apply
+from .watch import MemoryWatch
 
 
 class FOP(torch.optim.Optimizer):
@@ -140,11 +141,12 @@ class FOP(torch.optim.Optimizer):
             "fallback_scale": fallback_scale(fallback_lr, lr),
         }
         super().__init__(groups_of(model, params), dict(self._defaults))
-        if any(parameter.device.type == "cpu" for parameter in self._names):
-            keep_freed_memory()
+        is_on_cpu = any(parameter.device.type == "cpu" for parameter in self._names)
+        self._watch = MemoryWatch(keep_freed_memory() if is_on_cpu else None)
 
         self._model = weakref.ref(model)
-        self._capture = Capture(model, engine, self._intervals_now, self._processes.find, self._follow_model)
+        self._capture = Capture(model, engine, self._intervals_now, self._processes.find, self._follow_model,
+                                self._watch)
         self._follow_model()
         self._capture.forget()
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
@@ -190,6 +192,7 @@ class FOP(torch.optim.Optimizer):
         self._capture.follow(plan(model, trained, self._engine, self._layers))
         for parameter in before ^ self._parameters_of(range(len(self._layers))):
             self._forget_buffers(parameter)
+        self._watch.follow(self._layers, self._engine.state_shapes())
         self._signature = found
 
     def _forget_buffers(self, parameter: nn.Parameter) -> None:
@@ -224,6 +227,7 @@ class FOP(torch.optim.Optimizer):
             for device in {parameter.device for group in self.param_groups for parameter in group["params"]}:
                 stack.enter_context(amp.without_autocast(device))
             self._take_step()
+        self._watch.look()
         return loss
 
     def _take_step(self) -> None:
@@ -245,6 +249,7 @@ class FOP(torch.optim.Optimizer):
         # Asking for the scale waits for the device.
         scale = amp.backward_scale(self) if has_statistics else 1.0
         amp.unscale(self, list(gradients.values()))
+        self._watch.before_step(gradients.values(), has_statistics)
         known = self._capture.recorded
         if assumed := self._assume_means(gradients, known):
             known |= assumed
