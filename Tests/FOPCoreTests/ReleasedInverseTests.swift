@@ -110,4 +110,26 @@ final class ReleasedInverseTests: SmallTensorTestCase {
         XCTAssertTrue(step(31).isFinite)
         XCTAssertEqual(engine.stepCount, 3)
     }
+
+    /// Let go of at a step that renews inverses, but nothing passed through the layer: the inverse is still that of the
+    /// averages before they go on.
+    func testALayerThatWasIdleKeepsItsInverse() throws {
+        var configuration = CurvatureConfiguration()
+        configuration.factorInterval = .every(1)
+        configuration.inverseInterval = .every(2)
+        let engine = FisherPreconditioner(blocks: [newBlock(), newBlock()], configuration: configuration)
+        func step(_ seed: UInt64, _ active: [Int]) -> Tensor? {
+            engine.beginMicroBatch()
+            for index in active { engine.record(record(seed), block: index) }
+            _ = engine.directions(learningRate: 0.1)
+            return engine.state(names: ["first", "second"])["second.input_inverse"]?.cloned()
+        }
+        let inverse = try XCTUnwrap(step(1, [0, 1]))
+        _ = step(11, [0])
+        engine.beginMicroBatch()
+        engine.record(record(21), block: 0)
+        _ = engine.directions(learningRate: 0.1)
+        assertIdentical(try XCTUnwrap(step(31, [0, 1])), inverse)
+        XCTAssertNotEqual(relativeDifference(try XCTUnwrap(step(41, [0, 1])), inverse), 0)
+    }
 }

@@ -19,7 +19,7 @@ def keep_freed_memory() -> "Heap | None":
     For the whole process, as there is one allocator. ``FOP_ALLOCATOR=system`` in the environment leaves it as it is.
 
     Returns:
-        What bounds the memory that is kept; None where the allocator is left as it is.
+        What bounds the memory that is kept; None where nothing can.
     """
     libc = ctypes.CDLL(None)
     if os.environ.get("FOP_ALLOCATOR") == "system" or not all(
@@ -29,7 +29,11 @@ def keep_freed_memory() -> "Heap | None":
     libc.mallopt(M_MMAP_MAX, 0)
     libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     libc.mallopt(M_TOP_PAD, 64 << 20)
-    return Heap(libc)
+    try:
+        return Heap(libc)
+    except OSError:
+        # Without /proc nobody can tell what is resident.
+        return None
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -40,8 +44,8 @@ class _Mallinfo2(ctypes.Structure):
 class Heap:
     """glibc's heap, which gives free pages back where more of it is resident than was ever in use.
 
-    Blocks that live longer than those around them leave holes that the next ones of other sizes do not fit into: with
-    factors of many rows, which are formed in the middle of a backward pass, half as much again as is in use.
+    Blocks that live longer than those around them, as factors do that are formed in the middle of a backward pass, leave
+    holes that the next ones of other sizes do not fit into: the heap grows, and what is in the holes stays resident.
     """
 
     def __init__(self, libc: ctypes.CDLL):

@@ -19,7 +19,7 @@ class MemoryWatch:
 
     def __init__(self, heap: Heap | None):
         self._heap = heap
-        """None: the allocator is left as it is."""
+        """None: nothing is looked at."""
         self._bytes: dict[Layer, int] = {}
         self._total = 0
 
