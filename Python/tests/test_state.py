@@ -69,6 +69,21 @@ def test_without_factors_the_run_goes_on():
     assert other.stats["steps"] == 3
 
 
+def test_automatic_damping_goes_by_the_largest_batch():
+    """What is left at the end of an epoch does not change it, nor does a resumed run forget."""
+    model, twin = small_model(), small_model()
+    optimizer, other = fop.FOP(model, lr=0.1, **PLAIN), fop.FOP(twin, lr=0.1, damping=0.05, **PLAIN)
+    for seed, examples in enumerate([800, 7, 9]):
+        for one, own in ((model, optimizer), (twin, other)):
+            own.zero_grad()
+            backward(one, seed, examples)
+            own.step()
+        assert_same(parameters(model), parameters(twin))
+        saved = optimizer.state_dict()
+        optimizer = fop.FOP(model, lr=0.1, **PLAIN)
+        optimizer.load_state_dict(saved)
+
+
 def test_settings_come_back():
     optimizer = make(small_model())
     optimizer.param_groups[0].update(lr=0.3, momentum=0.5, initial_lr=0.7)

@@ -179,6 +179,12 @@ final class DampingTests: SmallModelTestCase {
         XCTAssertEqual(optimizer.damping, 0.02, accuracy: 1e-12)
         try optimizer.step()
         XCTAssertEqual(try XCTUnwrap(optimizer.diagnostics).damping, 0.02, accuracy: 1e-12)
+        XCTAssertEqual(optimizer.damping, 0.02, accuracy: 1e-12)
+        try step(7)
+        XCTAssertEqual(try XCTUnwrap(optimizer.diagnostics).damping, 0.02, accuracy: 1e-12)
+        let resumed = try FOP(model, learningRate: 1e-3)
+        try resumed.load(optimizer.state)
+        XCTAssertEqual(resumed.damping, 0.02, accuracy: 1e-12)
         // It is the one that the same number gives.
         try step(2000)
         let explicit = try FOP(model, learningRate: 1e-3, damping: 0.02)

@@ -46,7 +46,8 @@ class FOP(torch.optim.Optimizer):
         lr: the step size, 0 or more, read from ``param_groups`` at each step.
         momentum: heavy-ball momentum on the preconditioned direction; 0 to below 1.
         weight_decay: decoupled: W <- W - lr (m + weight_decay W).
-        damping: lambda, added to the Fisher blocks; "auto" is 40 over the batch size, from 0.001 to 0.1.
+        damping: lambda, added to the Fisher blocks; "auto" is 40 over the size of the largest batch so far, from 0.001
+            to 0.1.
         kl_clip: the trust region kappa; None for none.
         ema_decay: the share that the factors' moving average keeps at an update; 0 to below 1.
         factor_interval: steps between updates of the factors: a number, a function of the step, or "auto" (about every

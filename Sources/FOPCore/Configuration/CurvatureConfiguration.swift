@@ -3,7 +3,8 @@ import TorchCore
 /// How curvature is estimated and inverted, and how the step is formed from it.
 public struct CurvatureConfiguration: Equatable, Sendable {
     /// Added to the Fisher block, split over its factors; 0 or more. Relative to nothing: it scales with the square of
-    /// the loss. Nil, the default, goes by the batch size: ``automaticDamping(batchSize:)``.
+    /// the loss. Nil, the default, goes by the size of the largest batch so far:
+    /// ``automaticDamping(batchSize:)``.
     public var damping: Double?
     /// Whether and how the damping changes during a run.
     public var dampingPolicy = DampingPolicy.fixed

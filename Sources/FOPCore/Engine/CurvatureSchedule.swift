@@ -65,7 +65,7 @@ struct CurvatureSchedule {
     }
 
     private func steps(_ interval: Interval) -> Int {
-        interval.steps(batchSize: clock.lastBatchSize, step: clock.steps)
+        interval.steps(batchSize: clock.largestBatchSize, step: clock.steps)
     }
 
     /// The turns in an interval of `steps`. Those of the shorter one of the two follow from the longer one's, so that a

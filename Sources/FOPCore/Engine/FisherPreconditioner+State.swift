@@ -55,16 +55,17 @@ extension FisherPreconditioner {
         discard()
         schedule.clock = UpdateClock(
             steps: saved[0], sinceFactors: sinceUpdate(saved[1]), sinceInverses: sinceUpdate(saved[2]),
-            lastBatchSize: saved[3])
+            largestBatchSize: saved[3])
         schedule.entries = names.map { name in
             let saved = hasCurvature && configuration.staggersCurvature ? state["\(name).\(Self.turn.key)"] : nil
             return saved.map { CurvatureSchedule.Entry($0) } ?? CurvatureSchedule.Entry()
         }
     }
 
-    /// Steps taken, steps since the last factors and inverses (-1: never), and the size of the last batch.
+    /// Steps taken, steps since the last factors and inverses (-1: never), and the size of the largest
+    /// batch.
     private var counters: Tensor {
         let clock = schedule.clock
-        return Tensor([clock.steps, clock.sinceFactors ?? -1, clock.sinceInverses ?? -1, clock.lastBatchSize])
+        return Tensor([clock.steps, clock.sinceFactors ?? -1, clock.sinceInverses ?? -1, clock.largestBatchSize])
     }
 }

@@ -125,7 +125,7 @@ public final class FisherPreconditioner: LayerRecordSink {
         Swift.precondition(blocks[index].isReady, "nothing has passed through this block, so it has no curvature")
         gathering.assume(
             blocks[index].pack(gradients).toFactorPrecision(),
-            examples: max(gathering.batchSize ?? schedule.clock.lastBatchSize, 1), block: index)
+            examples: max(gathering.batchSize ?? schedule.clock.largestBatchSize, 1), block: index)
     }
 
     /// Whether statistics of any block are gathered in this step.
@@ -304,9 +304,9 @@ public final class FisherPreconditioner: LayerRecordSink {
         return damping
     }
 
-    /// The last batch of an epoch may be a small one: that is no reason for another damping.
+    /// Of the largest batch, the one of the step that is being taken included.
     private var dampingBatchSize: Int {
-        max(schedule.clock.lastBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
+        max(schedule.clock.largestBatchSize, stepBatchSize ?? gathering.examples * reduction.processes)
     }
 
     /// Stage 4: section 3, for all blocks with equally many sub-batches of one type at once.

@@ -6,18 +6,19 @@ struct UpdateClock: Equatable {
     var sinceFactors: Int?
     /// The same for the inverses.
     var sinceInverses: Int?
-    /// The size of the last batch: with automatic intervals it tells at the start of a step what is due.
-    var lastBatchSize = 0
+    /// The size of the largest batch so far, which automatic intervals and damping go by: an epoch's last batch may be a
+    /// small one, and is no reason for others.
+    var largestBatchSize = 0
 
     /// Whether an interval is over.
     func isDue(_ since: Int?, _ interval: Interval) -> Bool {
         guard let since else { return true }
-        return since >= interval.steps(batchSize: lastBatchSize, step: steps)
+        return since >= interval.steps(batchSize: largestBatchSize, step: steps)
     }
 
     /// Whether an interval had its full length already when it began.
     func isSettled(_ since: Int, _ interval: Interval) -> Bool {
-        interval.isSettled(batchSize: lastBatchSize, step: steps - since)
+        interval.isSettled(batchSize: largestBatchSize, step: steps - since)
     }
 
     /// Counts a step.
@@ -25,6 +26,6 @@ struct UpdateClock: Equatable {
         steps += 1
         sinceFactors = updatedFactors ? 1 : sinceFactors.map { $0 + 1 }
         sinceInverses = updatedInverses ? 1 : sinceInverses.map { $0 + 1 }
-        lastBatchSize = batchSize ?? lastBatchSize
+        largestBatchSize = max(largestBatchSize, batchSize ?? 0)
     }
 }
