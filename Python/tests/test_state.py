@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from models import assert_same, backward, parameters, small_model
+from models import PLAIN, assert_same, backward, parameters, small_model
 from torch import nn
 
 import fop

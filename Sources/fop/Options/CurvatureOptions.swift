@@ -100,7 +100,7 @@ struct DampingOptions: SettingOptions {
         help: help(
             """
             What is added to the Fisher blocks: larger is safer and nearer to plain gradient descent; a number or auto, \
-            which is 40 over the batch size, from 0.001 to 0.1 (default: auto).
+            which is 40 over the largest batch size, from 0.001 to 0.1 (default: auto).
             """, "x"))
     var damping: String?
 
