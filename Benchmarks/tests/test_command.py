@@ -55,7 +55,7 @@ class CommandTests(unittest.TestCase):
         self.assertRegex(done.stdout, r"FOP step / ASDL's K-FAC step \(empirical\), batch 2048 +0\.40 +0\.430 +not met")
         names = [words.split("--contender ")[1].split()[0] for words in self.log.read_text().splitlines()
                  if "-2048" in words and "--contender" in words]
-        close, all_of = ["sgd", "kfac", "fop-2"], len(plan.ALL) - len(cell_skipped(cell))
+        close, all_of = ["sgd", "kfac", "fop-2", "sgd"], len(plan.ALL) - len(cell_skipped(cell))
         first, second, further = names[:all_of], names[all_of:2 * all_of], names[2 * all_of:]
         self.assertEqual(second, first[::-1])
         self.assertEqual(further, (close + close[::-1]) * plan.FURTHER)
