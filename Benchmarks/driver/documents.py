@@ -49,8 +49,10 @@ def provenance(cell: dict) -> str:
     most = max(rounds, key=lambda number: len(rounds[number]))
     others = "".join(f", {number} of {', '.join(names)}" for number, names in rounds.items()
                      if number not in (0, most))
-    return (f"{count(most, 'round')}{others}; {cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, "
-            f"commit {cell['commit']}.")
+    # Cells of earlier versions do not say.
+    where = (f"{cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, commit {cell['commit']}"
+             if "commit" in cell else "from an earlier run, see the history of the result file")
+    return f"{count(most, 'round')}{others}; {where}."
 
 
 def count(number: int, what: str) -> str:

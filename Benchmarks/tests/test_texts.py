@@ -38,6 +38,8 @@ class TableTests(unittest.TestCase):
         found["contenders"]["torch-adamw"] = found["contenders"]["torch-sgd"]
         self.assertEqual(documents.provenance(found),
                          "1 round, 3 of Swift SGD; 2026-01-02 03:04:05, 2 minutes, commit abc.")
+        del found["commit"]
+        self.assertIn("from an earlier run", documents.provenance(found))
 
 
 class FileTests(unittest.TestCase):
