@@ -21,7 +21,7 @@ from driver import bars, calls, machine, results, rounds, table  # noqa: E402
 from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
-from driver.plan import FURTHER, INTERVAL, MODELS, Cell, Shape, make_plan  # noqa: E402
+from driver.plan import FURTHER, INTERVAL, MODELS, TURNS_PER_ROUND, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
 from driver.setup import (  # noqa: E402
     ROOT, SEED, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
@@ -44,7 +44,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true",
                         help="every contender in every cell, and ResNet-18 at 2048: hours")
     parser.add_argument("--output", type=Path, help="the result file")
-    parser.add_argument("--resume", action="store_true", help="keep the cells that the result file has already")
+    parser.add_argument("--resume", action="store_true", help="keep what the result file has already, and add what is missing")
     add_tool_options(parser)
     return parser.parse_args()
 
@@ -56,7 +56,7 @@ def check_equal_work(cells: list[Cell], workers: Workers, inputs: Inputs) -> dic
         names = {name for cell in cells if cell.model == model for name in cell.contenders if CONTENDERS[name].is_sgd}
         small = Cell(model, SMALL, Shape(warm_up=2, steps=1, interval=INTERVAL), tuple(sorted(names)))
         result = rounds.begin(small, workers.tools)
-        rounds.run_round(small, small.contenders, result, workers, inputs, lambda *_: None)
+        rounds.run_round(small, result, workers, inputs, lambda *_: None)
         if problem := rounds.disagreement(result):
             problems[model] = problem
         say(f"{model}: {problem or 'SGD has the same losses over two steps wherever it runs'}")
@@ -70,27 +70,30 @@ def run_cell(
     for name, entry in result["contenders"].items():
         if entry["status"] != "ok":
             progress.drop(cell, name)
-    last = options.rounds * (1 + FURTHER if cell.close else 1)
-    for number in range(1, last + 1):
-        names = rounds.names_in_turn(cell, number, options.rounds)
-        rounds.run_round(cell, names, result, workers, inputs, lambda contender, outcome: progress.done(
-            cell, number, last, contender, outcome))
+    for number in range(rounds.done(result, cell.contenders, "rounds") + 1, options.rounds + 1):
+        rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
+            cell, f"round {number}/{options.rounds}", contender, outcome))
         if problem := rounds.disagreement(result):
             result["problem"] = problem
             progress.drop_cell(cell)
-            break
+            return
+        results.save(found, options.output)
+    further = options.rounds * FURTHER
+    for number in range(rounds.done(result, cell.close, "close_rounds") + 1, further + 1) if cell.close else ():
+        rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
+            cell, f"further {number}/{further}", contender, outcome), cell.close, "close_rounds")
+        results.save(found, options.output)
+    processes = rounds.done(result, cell.turns, "turns") // TURNS_PER_ROUND
+    for number in range(processes + 1, options.rounds + 1) if cell.turns else ():
+        progress.turns_done(cell, number, options.rounds, rounds.run_turns(cell, result, workers, inputs))
         results.save(found, options.output)
 
 
 def run_cells(cells: list[Cell], options: argparse.Namespace, workers: Workers, inputs: Inputs, found: dict) -> None:
     problems = check_equal_work(cells, workers, inputs)
-    progress = Progress(cells, options.rounds)
+    progress = Progress(cells, options.rounds, found["cells"])
     for cell in cells:
-        result = found["cells"].get(cell.key)
-        if result and results.is_complete(result, cell, options.rounds):
-            progress.drop_cell(cell)
-            continue
-        found["cells"][cell.key] = result = rounds.begin(cell, workers.tools)
+        result = found["cells"][cell.key] = rounds.begin_or_go_on(cell, found["cells"].get(cell.key), workers.tools)
         if cell.model in problems:
             result["problem"] = problems[cell.model]
             progress.drop_cell(cell)

@@ -30,9 +30,12 @@ def rounds(results: dict, model: str, batch: int, name: str, place: str = "round
 def step_ratio(
     numerator: str, denominator: str, batch: int, model: str = MAIN
 ) -> Callable[[dict], float | None]:
+    """Of intervals next to each other: in turns within a process where both took turns, else in rounds."""
     def measure(results: dict) -> float | None:
-        a, b = rounds(results, model, batch, numerator), rounds(results, model, batch, denominator)
-        return ratio(a, b) if a and b else None
+        def pairs(place: str) -> list[tuple[dict, dict]]:
+            return list(zip(*(rounds(results, model, batch, name, place) or [] for name in (numerator, denominator))))
+        found = pairs("turns") or pairs("rounds") + pairs("close_rounds")
+        return ratio(*zip(*found)) if found else None
     return measure
 
 

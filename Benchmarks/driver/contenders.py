@@ -1,4 +1,5 @@
 """Who is compared: names, labels, and the command line of a worker."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +24,29 @@ class Contender:
         self, tools: "Tools", model: str, inputs: Path, weights: Path | None, shape: "Shape", command: str = "steps"
     ) -> list[str]:
         """For the worker of its program."""
-        words = [
-            command, "--contender", self.worker_name, "--model", model, "--inputs", str(inputs), "--warm-up",
-            str(shape.warm_up), "--steps", str(shape.steps), "--interval", str(shape.interval), "--slice",
-            str(shape.slice), "--threads", str(tools.threads), "--learning-rate", str(LEARNING_RATES.get(model, 0.01))]
-        if weights:
-            words += ["--weights", str(weights)]
+        words = [command, "--contender", self.worker_name, "--steps", str(shape.steps),
+                 *common_arguments(tools, model, inputs, weights, shape)]
         if self.tuned:
             words.append("--tuned")
         if self.worker_name == "kfac-pytorch" and tools.kfac_source:
             words += ["--kfac-source", str(tools.kfac_source)]
         return words
+
+
+def common_arguments(tools: "Tools", model: str, inputs: Path, weights: Path | None, shape: "Shape") -> list[str]:
+    """What the work is, whoever does it."""
+    words = ["--model", model, "--inputs", str(inputs), "--warm-up", str(shape.warm_up), "--interval",
+             str(shape.interval), "--slice", str(shape.slice), "--threads", str(tools.threads), "--learning-rate",
+             str(LEARNING_RATES.get(model, 0.01))]
+    return words + (["--weights", str(weights)] if weights else [])
+
+
+def turn_arguments(
+    contenders: Sequence[Contender], turns: int, tools: "Tools", model: str, inputs: Path, weights: Path, shape: "Shape"
+) -> list[str]:
+    """For the Swift worker: an interval of each in turn, in one process."""
+    return ["turns", "--contenders", *(contender.worker_name for contender in contenders), "--turns", str(turns),
+            *common_arguments(tools, model, inputs, weights, shape)]
 
 
 @dataclass(frozen=True)

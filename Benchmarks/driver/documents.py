@@ -49,6 +49,10 @@ def provenance(cell: dict) -> str:
     most = max(rounds, key=lambda number: len(rounds[number]))
     others = "".join(f", {number} of {', '.join(names)}" for number, names in rounds.items()
                      if number not in (0, most))
+    for place, what in (("close_rounds", "further rounds"), ("turns", "intervals in turns")):
+        found = {CONTENDERS[name].label: entry[place] for name, entry in cell["contenders"].items() if place in entry}
+        if found:
+            others += f", {min(map(len, found.values()))} {what} of {' and '.join(found)}"
     # Cells of earlier versions do not say.
     where = (f"{cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, commit {cell['commit']}"
              if "commit" in cell else "from an earlier run, see the history of the result file")

@@ -12,8 +12,10 @@ CORE = ("swift-sgd", "swift-kfac", "swift-fop-2", "wheel-fop-2", "torch-sgd", "t
 """Those that the bars compare: where a round of all would take minutes."""
 WHEEL = ("wheel-fop-2", "torch-sgd")
 """What a PyTorch user changes: where a step takes ten seconds and more."""
-CLOSE = ("swift-sgd", "swift-kfac", "swift-fop-2", "torch-sgd-tuned")
+CLOSE = ("swift-sgd", "torch-sgd-tuned")
 """Those between which a bar asks for a difference of a few per cent, less than what rounds spread by."""
+TURNS = ("swift-sgd", "swift-kfac", "swift-fop-2")
+"""Such ones of a single program, which can take turns within one process."""
 SLICED = ("swift-sgd", "swift-fop-2", "torch-sgd", "torch-sgd-tuned")
 
 WHOLE = Shape(warm_up=2, steps=INTERVAL, interval=INTERVAL)
@@ -34,7 +36,9 @@ class Cell:
     shape: Shape = WHOLE
     contenders: tuple[str, ...] = ALL
     close: tuple[str, ...] = ()
-    """Contenders that go on for `FURTHER` times as many rounds, among themselves."""
+    """Contenders that go on among themselves for `FURTHER` times as many rounds."""
+    turns: tuple[str, ...] = ()
+    """Contenders that are also compared within a process, interval by interval."""
     reference_batch: int | None = None
     """Another batch that contenders are given in each round, with which this one is compared."""
 
@@ -62,10 +66,12 @@ SLICE = 256
 
 FURTHER = 2
 """Rounds of a cell's close contenders after the others', as a multiple of theirs."""
+TURNS_PER_ROUND = 5
+"""Intervals that each has of those that take turns within a process; there are as many processes as rounds."""
 
 DEFAULT = [
-    Cell("resnet", 2048, close=CLOSE),
-    Cell("resnet", 512, close=CLOSE),
+    Cell("resnet", 2048, close=CLOSE, turns=TURNS),
+    Cell("resnet", 512, close=CLOSE, turns=TURNS),
     Cell("resnet", 256),
     Cell("resnet", 8192, SHORTEST, CORE),
     Cell("vit", 256, WHOLE, CORE),
@@ -102,7 +108,10 @@ def make_plan(
 
 
 def with_contenders(cell: Cell, names: Sequence[str]) -> Cell:
-    return replace(cell, contenders=tuple(names), close=tuple(name for name in cell.close if name in names))
+    def among(those: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in those if name in names)
+    turns = among(cell.turns)
+    return replace(cell, contenders=tuple(names), close=among(cell.close), turns=turns if len(turns) > 1 else ())
 
 
 def unplanned(model: str, batch: int) -> Cell:

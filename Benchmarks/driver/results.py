@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from .failure import BenchmarkError
-from .plan import FURTHER, Cell
 
 FORMAT = 1
 
@@ -40,14 +39,6 @@ def load(path: Path) -> dict:
         raise BenchmarkError(
             f"{path} has format {results.get('format')}, {FORMAT} is expected: make bench writes it anew")
     return results
-
-
-def is_complete(found: dict, cell: Cell, rounds: int) -> bool:
-    """Whether every contender of a cell has had all its rounds, if it can run."""
-    def wanted(name: str) -> int:
-        return rounds * (1 + FURTHER) if name in cell.close else rounds
-    return all(entry["status"] != "ok" or len(entry["rounds"]) >= wanted(name)
-               for name, entry in found["contenders"].items())
 
 
 def cells_to_keep(path: Path) -> dict:

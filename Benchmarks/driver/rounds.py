@@ -2,9 +2,10 @@
 from collections.abc import Callable, Sequence
 
 from . import machine
-from .contenders import CONTENDERS, Contender, Shape, Tools, unavailable
+from .contenders import CONTENDERS, Contender, Shape, Tools, turn_arguments, unavailable
+from .failure import BenchmarkError
 from .inputs import Inputs
-from .plan import REFERENCE, Cell, shape_for
+from .plan import REFERENCE, TURNS_PER_ROUND, Cell, shape_for
 from .workers import Outcome, Workers
 
 TOLERANCE = 1e-3
@@ -20,8 +21,6 @@ def begin(cell: Cell, tools: Tools) -> dict:
         if why is None and cell.shape.slice and not contender.slices:
             why = "does not take a batch in slices"
         entries[name] = {"status": "skipped" if why else "ok", **({"reason": why} if why else {}), "rounds": []}
-        if cell.reference_batch:
-            entries[name]["reference_rounds"] = []
     return {
         "commit": machine.commit(), "started": machine.now(), "seconds": 0.0, "model": cell.model, "batch": cell.batch,
         "slice": cell.shape.slice, "warm_up_steps": cell.shape.warm_up,
@@ -30,20 +29,31 @@ def begin(cell: Cell, tools: Tools) -> dict:
     }
 
 
-def names_in_turn(cell: Cell, number: int, rounds: int) -> tuple[str, ...]:
-    """Who runs in a round, the first being 1: every other round goes backwards, so that nobody is always the first.
+def begin_or_go_on(cell: Cell, result: dict | None, tools: Tools) -> dict:
+    """An earlier run's part of the result file, if everybody is in it; else a new one."""
+    if result is None or not set(cell.contenders) <= set(result["contenders"]):
+        return begin(cell, tools)
+    if "commit" in result and (now := machine.commit()) not in result["commit"]:
+        result["commit"] += f" and {now}"
+    return result
 
-    Rounds beyond `rounds` are those of the close contenders alone.
-    """
-    names = cell.contenders if number <= rounds else cell.close
-    return names if number % 2 else names[::-1]
+
+def done(result: dict, names: Sequence[str], place: str) -> int:
+    """How many rounds of a kind all of these contenders have had that can run."""
+    return min((len(entry.get(place, [])) for name, entry in result["contenders"].items()
+                if name in names and entry["status"] == "ok"), default=0)
 
 
 def run_round(
-    cell: Cell, names: Sequence[str], result: dict, workers: Workers, inputs: Inputs,
-    report: Callable[[Contender, Outcome], None]
+    cell: Cell, result: dict, workers: Workers, inputs: Inputs, report: Callable[[Contender, Outcome], None],
+    names: Sequence[str] | None = None, place: str = "rounds"
 ) -> None:
-    for name in names:
+    """Of all contenders of a cell, or of some.
+
+    Every other round goes backwards, so that nobody is always the first. `place` is where the results are kept.
+    """
+    names = cell.contenders if names is None else names
+    for name in names if done(result, names, place) % 2 == 0 else names[::-1]:
         entry = result["contenders"][name]
         if entry["status"] != "ok":
             continue
@@ -54,9 +64,24 @@ def run_round(
             result["seconds"] += outcome.seconds
         if entry["status"] == "ok":
             outcome = run(contender, cell.model, cell.batch, cell.shape, workers, inputs)
-            keep(outcome, entry, "rounds")
+            keep(outcome, entry, place)
             result["seconds"] += outcome.seconds
         report(contender, outcome)
+
+
+def run_turns(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> Outcome:
+    """One process in which contenders take turns; what it reports is added to theirs."""
+    contenders = [CONTENDERS[name] for name in cell.turns]
+    outcome = workers.run(contenders[0], turn_arguments(
+        contenders, TURNS_PER_ROUND, workers.tools, cell.model, inputs.batch(cell.model, cell.batch),
+        inputs.weights(cell.model), cell.shape))
+    if outcome.report is None:
+        raise BenchmarkError(f"{cell.key}, in turns: {outcome.reason}")
+    for contender in contenders:
+        found = outcome.report["turns"][contender.worker_name]
+        result["contenders"][contender.name].setdefault("turns", []).extend(map(rounded, found))
+    result["seconds"] += outcome.seconds
+    return outcome
 
 
 def run(contender: Contender, model: str, batch: int, shape: Shape, workers: Workers, inputs: Inputs) -> Outcome:
@@ -68,14 +93,14 @@ def keep(outcome: Outcome, entry: dict, place: str) -> None:
     if outcome.report is None:
         entry |= {"status": "failed", "reason": outcome.reason}
     else:
-        entry[place].append(rounded(outcome.report))
+        entry.setdefault(place, []).append(rounded(outcome.report))
 
 
 def rounded(report: dict) -> dict:
-    return report | {
-        "milliseconds": [round(value, 3) for value in report["milliseconds"]],
-        "losses": [float(f"{value:.7g}") for value in report["losses"]],
-    }
+    short = report | {"milliseconds": [round(value, 3) for value in report["milliseconds"]]}
+    if "losses" in report:
+        short["losses"] = [float(f"{value:.7g}") for value in report["losses"]]
+    return short
 
 
 def disagreement(result: dict) -> str | None:

@@ -1,5 +1,6 @@
 """Numbers out of what was measured. A step with curvature counts once, the others together INTERVAL - 1 times."""
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .plan import INTERVAL
@@ -61,6 +62,6 @@ def quantile(weighted: list[tuple[float, float]], share: float) -> float:
     return weighted[-1][0]
 
 
-def ratio(numerator: list[dict], denominator: list[dict]) -> float:
+def ratio(numerator: Sequence[dict], denominator: Sequence[dict]) -> float:
     """The median over rounds of the quotient within a round: what both saw of the machine falls out."""
     return statistics.median(round_mean(a) / round_mean(b) for a, b in zip(numerator, denominator))

@@ -62,6 +62,10 @@ def report(words, loss):
         if option(words, "--model") == os.environ.get("FAKE_FAILURE"):
             raise RuntimeError("it does not work here")
         return samples_report(words) if words[0] == "samples" else times_report(words)
+    if words[0] == "turns":
+        names = words[words.index("--contenders") + 1:words.index("--turns")]
+        return {"turns": {name: [in_turn(name, int(option(words, "--interval")))] * int(option(words, "--turns"))
+                          for name in names}}
     contender, interval = option(words, "--contender"), int(option(words, "--interval"))
     if contender == os.environ.get("FAKE_FAILURE"):
         raise RuntimeError("it does not work here")
@@ -73,6 +77,13 @@ def report(words, loss):
         "losses": [loss] * (warm_up + steps), "start_memory_bytes": 10**8, "peak_memory_bytes": 3 * 10**8, "threads": 1,
         "libtorch": "0",
     }
+
+
+def in_turn(contender, interval):
+    """An interval whose step with curvature takes 10 ms more than in a process of its own."""
+    plain, curvature = TIMES.get(contender, (12.0, 24.0))
+    due = [contender != "sgd" and step == 0 for step in range(interval)]
+    return {"milliseconds": [curvature + 10 if is_due else plain for is_due in due], "curvature": due}
 
 
 def serve():

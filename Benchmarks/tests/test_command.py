@@ -50,16 +50,18 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(len(cell["contenders"]["swift-adamw"]["rounds"]), 2)
         self.assertEqual(cell["contenders"]["kfac-pytorch"]["status"], "skipped")
         self.assertIn("--kfac-source", cell["contenders"]["kfac-pytorch"]["reason"])
-        # (11 * 9 + 30) / 10 against 10, and against (20 * 9 + 120) / 10
-        self.assertRegex(done.stdout, r"FOP step / our own SGD step, batch 2048 +1\.10 +1\.290 +not met")
+        # In turns (11 * 9 + 40) / 10 against 10, in rounds (11 * 9 + 30) / 10 against (20 * 9 + 120) / 10
+        self.assertRegex(done.stdout, r"FOP step / our own SGD step, batch 2048 +1\.10 +1\.390 +not met")
         self.assertRegex(done.stdout, r"FOP step / ASDL's K-FAC step \(empirical\), batch 2048 +0\.40 +0\.430 +not met")
         names = [words.split("--contender ")[1].split()[0] for words in self.log.read_text().splitlines()
-                 if "-2048" in words and "--contender" in words]
-        close, all_of = ["sgd", "kfac", "fop-2", "sgd"], len(plan.ALL) - len(cell_skipped(cell))
+                 if "-2048" in words and "--contender " in words]
+        all_of = len(plan.ALL) - len(cell_skipped(cell))
         first, second, further = names[:all_of], names[all_of:2 * all_of], names[2 * all_of:]
         self.assertEqual(second, first[::-1])
-        self.assertEqual(further, (close + close[::-1]) * plan.FURTHER)
-        self.assertEqual(len(cell["contenders"]["swift-kfac"]["rounds"]), 2 + 2 * plan.FURTHER)
+        # Ours and PyTorch's.
+        self.assertEqual(further, ["sgd", "sgd"] * 2 * plan.FURTHER)
+        self.assertEqual(len(cell["contenders"]["torch-sgd-tuned"]["close_rounds"]), 2 * plan.FURTHER)
+        self.assertEqual(len(cell["contenders"]["swift-kfac"]["turns"]), 2 * plan.TURNS_PER_ROUND)
 
     def test_a_batch_is_compared_with_another_in_the_same_round(self):
         done, found = self.run_command("bench.py", "--models", "plain", "--batches", "60000", "--rounds", "2")
@@ -92,6 +94,16 @@ class CommandTests(unittest.TestCase):
         done, _ = self.bench("--resume", "--contenders", "swift-sgd")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("resnet-2048", self.log.read_text())
+
+    def test_what_a_cell_lacks_is_added(self):
+        self.bench("--contenders", "swift-sgd", "torch-sgd-tuned", "swift-fop-2", "--rounds", "1")
+        self.log.write_text("")
+        done, found = self.bench("--resume", "--contenders", "swift-sgd", "torch-sgd-tuned", "swift-fop-2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        entry = found["cells"]["resnet:512"]["contenders"]["swift-sgd"]
+        self.assertEqual([len(entry[place]) for place in ("rounds", "close_rounds", "turns")],
+                         [2, 2 * plan.FURTHER, 2 * plan.TURNS_PER_ROUND])
+        self.assertEqual(self.log.read_text().count("resnet-512.safetensors"), 3 + 2 * plan.FURTHER + 1)
 
     def test_what_is_missing_is_named(self):
         for place in (self.worker, self.folder / "reference-venv" / "bin" / "python"):

@@ -59,6 +59,15 @@ class BarTests(unittest.TestCase):
         self.assertEqual(self.verdict(found, "FOP step / ASDL"), ["-", "not measured", ""])
         self.assertEqual(self.verdict(found, "peak memory"), ["1.000", "met", ""])
 
+    def test_turns_within_a_process_come_before_rounds(self):
+        sgd = round_([10.0] * 10, [False] * 10)
+        found = results(swift_fop_2=WHOLE, swift_sgd=sgd)
+        entries = found["cells"]["resnet:2048"]["contenders"]
+        entries["swift-fop-2"]["turns"] = [ABRIDGED, ABRIDGED]
+        self.assertEqual(self.verdict(found, "FOP step / our own SGD"), ["1.200", "not met", ""])
+        entries["swift-sgd"]["turns"] = [round_([20.0], [False])] * 2
+        self.assertEqual(self.verdict(found, "FOP step / our own SGD"), ["0.600", "met", ""])
+
     def test_bounds(self):
         sgd = round_([10.0] * 10, [False] * 10)
         asdl = round_([20.0] * 10, [False] * 10)

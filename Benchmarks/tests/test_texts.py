@@ -35,9 +35,12 @@ class TableTests(unittest.TestCase):
         found = cell() | {"started": "2026-01-02 03:04:05", "seconds": 125.0, "commit": "abc"}
         found["contenders"]["swift-sgd"] = found["contenders"]["swift-sgd"] | {
             "rounds": 3 * found["contenders"]["swift-sgd"]["rounds"]}
-        found["contenders"]["torch-adamw"] = found["contenders"]["torch-sgd"]
+        found["contenders"]["torch-adamw"] = dict(found["contenders"]["torch-sgd"])
         self.assertEqual(documents.provenance(found),
                          "1 round, 3 of Swift SGD; 2026-01-02 03:04:05, 2 minutes, commit abc.")
+        found["contenders"]["swift-sgd"]["turns"] = found["contenders"]["torch-adamw"]["turns"] = [{}, {}]
+        self.assertIn("3 of Swift SGD, 2 intervals in turns of Swift SGD and PyTorch AdamW, stock; ",
+                      documents.provenance(found))
         del found["commit"]
         self.assertIn("from an earlier run", documents.provenance(found))
 

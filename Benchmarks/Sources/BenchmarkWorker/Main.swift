@@ -8,7 +8,8 @@ import Torch
         commandName: "BenchmarkWorker",
         abstract: "Measures one thing and prints one line of JSON. Started by `make bench` and its relatives.",
         subcommands: [
-            StepsCommand.self, CallsCommand.self, ProfileCommand.self, SamplesCommand.self, FactorTimesCommand.self,
+            StepsCommand.self, TurnsCommand.self, CallsCommand.self, ProfileCommand.self, SamplesCommand.self,
+            FactorTimesCommand.self,
         ])
 
     static func main() {

@@ -8,22 +8,23 @@ struct ProfileCommand: ParsableCommand {
         commandName: "profile", abstract: "Times the operators that the steps of one contender call.")
 
     @OptionGroup var work: TimedWork
+    @OptionGroup var timed: TimedNetwork
     @Option(help: "Examples in a batch of random pictures.")
     var batch = 512
 
     func validate() throws { try checkNumbers([("batch", batch, 1)]) }
 
     func run() throws {
-        try TorchRuntime.setThreadCount(work.threads)
-        let model = work.model
-        let network = model.make(width: work.width, depth: work.depth)
+        try TorchRuntime.setThreadCount(timed.threads)
+        let model = timed.model
+        let network = model.make(width: timed.width, depth: timed.depth)
         if model.prefersChannelsLast { network.to(memoryFormat: .channelsLast) }
         let shape = model.inputShape
         var images = Tensor.normal([batch] + shape, generator: Generator(seed: 1))
         if model.prefersChannelsLast { images = images.contiguous(.channelsLast) }
         let labels = Tensor((0..<batch).map { $0 % 10 })
         let optimizer = try work.contender.makeOptimizer(
-            for: network, interval: work.interval, learningRate: 1e-3)
+            for: network, interval: timed.interval, learningRate: 1e-3)
         OperatorClock.install()
         func step(_ time: (OperatorClock.Phase, () throws -> Void) throws -> Void) throws {
             var loss: Tensor?
@@ -32,7 +33,7 @@ struct ProfileCommand: ParsableCommand {
             try time(.update) { try optimizer.step() }
         }
         // A whole interval first: the steps that are looked at have as many curvature steps as ordinary ones should.
-        for _ in 0..<work.interval { try step { try $1() } }
+        for _ in 0..<timed.interval { try step { try $1() } }
         for _ in 0..<work.steps { try step { try OperatorClock.time($0, $1) } }
         try ProfileReport(steps: work.steps).print()
     }

@@ -1,13 +1,9 @@
 import ArgumentParser
 
-/// What is run, and how: the options that `steps` and `profile` have in common.
-struct TimedWork: ParsableArguments {
-    @Option(help: "Whose steps: \(Contender.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var contender: Contender
+/// What is run, and how: the options that all commands that take steps have in common.
+struct TimedNetwork: ParsableArguments {
     @Option(help: "On what: \(NetworkKind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var model: NetworkKind
-    @Option(help: "Steps that are timed: a whole number of intervals.")
-    var steps = 10
     @Option(help: "Steps from one update of curvature and inverses to the next.")
     var interval = 10
     @Option(help: "Threads of the operators.")
@@ -18,11 +14,18 @@ struct TimedWork: ParsableArguments {
     var depth = 4
 
     func validate() throws {
-        try checkNumbers([
-            ("steps", steps, 1), ("interval", interval, 1), ("threads", threads, 1), ("width", width, 1),
-            ("depth", depth, 1),
-        ])
+        try checkNumbers([("interval", interval, 1), ("threads", threads, 1), ("width", width, 1), ("depth", depth, 1)])
     }
+}
+
+/// Whose steps, and how many: of commands with one contender.
+struct TimedWork: ParsableArguments {
+    @Option(help: "Whose steps: \(Contender.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var contender: Contender
+    @Option(help: "Steps that are timed: a whole number of intervals.")
+    var steps = 10
+
+    func validate() throws { try checkNumbers([("steps", steps, 1)]) }
 }
 
 /// Names the first number that is too small.
