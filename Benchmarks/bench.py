@@ -44,7 +44,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true",
                         help="every contender in every cell, and ResNet-18 at 2048: hours")
     parser.add_argument("--output", type=Path, help="the result file")
-    parser.add_argument("--resume", action="store_true", help="keep what the result file has already, and add what is missing")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep what the result file has already, and add what is missing")
     add_tool_options(parser)
     return parser.parse_args()
 

@@ -33,9 +33,16 @@ def begin_or_go_on(cell: Cell, result: dict | None, tools: Tools) -> dict:
     """An earlier run's part of the result file, if everybody is in it; else a new one."""
     if result is None or not set(cell.contenders) <= set(result["contenders"]):
         return begin(cell, tools)
-    if "commit" in result and (now := machine.commit()) not in result["commit"]:
-        result["commit"] += f" and {now}"
     return result
+
+
+def credit(result: dict, outcome: Outcome) -> None:
+    """Notes what was added to a cell: how long it took, and the commit where it is another one than before."""
+    # Cells of earlier versions have neither.
+    if "commit" in result:
+        result["seconds"] += outcome.seconds
+        if (now := machine.commit()) not in result["commit"]:
+            result["commit"] += f" and {now}"
 
 
 def done(result: dict, names: Sequence[str], place: str) -> int:
@@ -61,11 +68,11 @@ def run_round(
         if cell.reference_batch:
             outcome = run(contender, cell.model, cell.reference_batch, REFERENCE, workers, inputs)
             keep(outcome, entry, "reference_rounds")
-            result["seconds"] += outcome.seconds
+            credit(result, outcome)
         if entry["status"] == "ok":
             outcome = run(contender, cell.model, cell.batch, cell.shape, workers, inputs)
             keep(outcome, entry, place)
-            result["seconds"] += outcome.seconds
+            credit(result, outcome)
         report(contender, outcome)
 
 
@@ -80,7 +87,7 @@ def run_turns(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> Out
     for contender in contenders:
         found = outcome.report["turns"][contender.worker_name]
         result["contenders"][contender.name].setdefault("turns", []).extend(map(rounded, found))
-    result["seconds"] += outcome.seconds
+    credit(result, outcome)
     return outcome
 
 

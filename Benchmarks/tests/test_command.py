@@ -89,9 +89,13 @@ class CommandTests(unittest.TestCase):
         self.assertRegex(done.stdout, r"FOP step / our own SGD step, batch 2048 +1\.10 +- +not measured")
 
     def test_complete_cells_are_kept(self):
-        self.bench()
+        _, before = self.bench()
+        cell = before["cells"]["resnet:2048"] | {"commit": "another"}
+        self.output.write_text(json.dumps(before | {"cells": before["cells"] | {"resnet:2048": cell}}))
         self.log.write_text("")
-        done, _ = self.bench("--resume", "--contenders", "swift-sgd")
+        done, after = self.bench("--resume", "--contenders", "swift-sgd")
+        # Nothing was added, so nothing new is claimed.
+        self.assertEqual(after["cells"]["resnet:2048"], cell)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("resnet-2048", self.log.read_text())
 
