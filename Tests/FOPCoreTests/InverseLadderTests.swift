@@ -31,6 +31,27 @@ final class InverseLadderTests: SmallTensorTestCase {
         }
     }
 
+    /// Rounding leaves a tiny positive pivot in some of them, which Cholesky alone takes for a positive definite matrix.
+    func testAMatrixThatIsSingularUpToRoundingGetsJitter() {
+        for dtype in [DType.float32, .float64] {
+            for size in 2...6 {
+                for seed in 0..<20 {
+                    let row = randomTensor([1, size], seed: UInt64(seed), dtype: dtype)
+                    let (inverse, outcome) = robustInverse(row.transposed().matmul(row), last: nil)
+                    XCTAssertEqual(outcome, .jitter, "\(dtype), \(size) rows, seed \(seed)")
+                    assertUsable(inverse)
+                }
+            }
+        }
+    }
+
+    /// What is small beside the rest, but exact, is no rounding.
+    func testEntriesOfVeryDifferentSizeAreInvertedAsTheyAre() {
+        let (inverse, outcome) = robustInverse(Tensor([1e8, 1, 1e-8]).to(.float32).diagonalMatrix(), last: nil)
+        XCTAssertEqual(outcome, .cholesky)
+        assertClose(inverse.diagonal(), [1e-8, 1, 1e8], rtol: 1e-6, atol: 0)
+    }
+
     func testAnIndefiniteMatrixGetsJitter() {
         let (inverse, outcome) = robustInverse(Tensor([1.0, 0, 0, -1e-5], shape: [2, 2]), last: nil)
         XCTAssertEqual(outcome, .jitter)

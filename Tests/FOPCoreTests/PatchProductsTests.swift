@@ -34,7 +34,7 @@ final class PatchProductsTests: SmallTensorTestCase {
             for isChannelsLast in [false, true] where !isChannelsLast || layer.sizes.count == 2 {
                 let image = randomTensor([3, layer.channels] + layer.sizes, seed: UInt64(seed), dtype: .float64)
                 let axes = layer.sizes.indices.map {
-                    PatchProducts.Axis(
+                    PatchAxis(
                         size: layer.sizes[$0], kernel: layer.kernel[$0], padding: layer.padding[$0],
                         dilation: layer.dilation[$0])
                 }
@@ -61,7 +61,7 @@ final class PatchProductsTests: SmallTensorTestCase {
     func testTheyAreCheaperWherePatchesOverlapMuch() {
         func costs(size: Int, padding: Int, kernel: Int = 3) -> (lagged: Int, unfolded: Int) {
             let axes = Array(
-                repeating: PatchProducts.Axis(size: size, kernel: kernel, padding: padding, dilation: 1), count: 2)
+                repeating: PatchAxis(size: size, kernel: kernel, padding: padding, dilation: 1), count: 2)
             return (PatchProducts(groups: 1).cost(channels: 4, axes), PatchProducts.unfoldedCost(channels: 4, axes))
         }
         let padded = costs(size: 14, padding: 1)

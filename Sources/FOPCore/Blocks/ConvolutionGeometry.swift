@@ -25,7 +25,7 @@ public struct ConvolutionGeometry: LayerGeometry {
 
     public var outputs: Int { weightShape[0] / groups }
     public var inputs: Int { weightShape[1...].reduce(1, *) + (hasBias ? 1 : 0) }
-    private var kernel: [Int] { Array(weightShape[2...]) }
+    var kernel: [Int] { Array(weightShape[2...]) }
 
     public func weightGradient(_ record: LayerRecord) -> Tensor {
         // The weight only tells its shape.
@@ -55,9 +55,13 @@ public struct ConvolutionGeometry: LayerGeometry {
 
     public func inputProducts(_ record: LayerRecord) -> Tensor {
         let image = record.input.toFactorPrecision()
-        guard let axes = laggedAxes(image) else { return unfoldedProducts(image) }
-        let sum = PatchProducts(groups: groups).sum(image, axes)
-        return groups == 1 ? sum.selected(0, 0) : sum
+        switch InputProductMethod(self, image) {
+        case .unfolding: return unfoldedProducts(image)
+        case .lags(let axes):
+            let sum = PatchProducts(groups: groups).sum(image, axes)
+            return groups == 1 ? sum.selected(0, 0) : sum
+        case .rowPairs(let products): return products.sum(image)
+        }
     }
 
     /// The product of the patches with themselves. Where an image's channels are next to each other in memory, patches are
@@ -74,20 +78,6 @@ public struct ConvolutionGeometry: LayerGeometry {
         return products.reshaped([groups] + side + side)
             .permuted([0] + order.map { 1 + $0 } + order.map { 1 + side.count + $0 })
             .reshaped(batch + [weightColumns, weightColumns])
-    }
-
-    /// The dimensions of the image, where products by lag are worth it. On other devices they are not: unfolding is
-    /// cheap there, and convolutions may round more than factors should be.
-    private func laggedAxes(_ image: Tensor) -> [PatchProducts.Axis]? {
-        guard image.device.kind == .cpu, stride.allSatisfy({ $0 == 1 }), kernel.contains(where: { $0 > 1 }) else {
-            return nil
-        }
-        let axes = kernel.indices.map {
-            PatchProducts.Axis(
-                size: image.size(2 + $0), kernel: kernel[$0], padding: padding[$0], dilation: dilation[$0])
-        }
-        let lagged = PatchProducts(groups: groups).cost(channels: weightShape[1], axes)
-        return lagged < PatchProducts.unfoldedCost(channels: weightShape[1], axes) ? axes : nil
     }
 
     /// The convolution's own weight gradient for output gradients that are all 1.

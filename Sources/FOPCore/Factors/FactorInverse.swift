@@ -40,14 +40,23 @@ func robustInverses(
     return (BlockDiagonal(results.map(\.inverse)), results.map(\.outcome))
 }
 
-/// Nil where a matrix is not positive definite or the inverse is not finite. Reads one truth value from the device.
+/// Nil where a matrix is not positive definite or the inverse is not finite.
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
-    guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
+    let failed = info.isGreater(than: 0).any().logicalOr(hasLostPivot(factor, of: matrix))
+    guard !failed.item(as: Bool.self) else { return nil }
     // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run
     // would too. LAPACK's inverse lies column by column, and is symmetric.
     let inverse = factor.choleskyInverse().transposed().contiguous()
     return isFinite(inverse) ? inverse : nil
+}
+
+/// Whether what Cholesky left of a diagonal entry is no more than rounding: the matrix is singular then as far as numbers of
+/// its type can tell, and the inverse would be noise that can lead uphill.
+private func hasLostPivot(_ factor: Tensor, of matrix: Tensor) -> Tensor {
+    let roots = factor.diagonal()
+    let rounding = matrix.dtype == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne)
+    return (roots * roots).isLessOrEqual(to: matrix.diagonal() * (8 * rounding)).any()
 }
 
 /// A sum is finite only if its terms are.

@@ -14,52 +14,18 @@ private enum Op {
 /// own output add is taken off again. They lie along the border and see a few rows of the image only: as channels these
 /// make a problem of one dimension less.
 struct PatchProducts {
-    /// One dimension of the image.
-    struct Axis {
-        let size, kernel, padding, dilation: Int
-        /// Whether the positions are the layer's own, rather than all whose patch touches the image.
-        var isLimited = true
-
-        /// The first and the last position whose patch touches the image.
-        private var first: Int { padding - (kernel - 1) * dilation }
-        private var last: Int { size - 1 + padding }
-        /// How many positions the layer has.
-        var positions: Int { size + 2 * padding - (kernel - 1) * dilation }
-
-        /// The positions that are not the layer's own, though their patch touches the image.
-        var outside: [Int] {
-            guard isLimited, first < 0 else { return [] }
-            return Array(first..<0) + Array(max(0, positions)..<(last + 1))
-        }
-
-        /// The kernel positions that see the image from a position.
-        func taps(_ position: Int) -> Range<Int> {
-            let start = position - padding
-            let seeing = (0..<kernel).filter { (0..<size).contains(start + $0 * dilation) }
-            guard let first = seeing.first, let last = seeing.last else { return 0..<0 }
-            return first..<last + 1
-        }
-
-        /// The same with all positions.
-        var unlimited: Axis {
-            var axis = self
-            axis.isLimited = false
-            return axis
-        }
-    }
-
     let groups: Int
 
     /// - Parameters:
     ///   - image: N x (groups * channels) x sizes….
     /// - Returns: groups x (channels * kernel…) x (channels * kernel…), in the order of torch's `unfold`.
-    func sum(_ image: Tensor, _ axes: [Axis]) -> Tensor {
+    func sum(_ image: Tensor, _ axes: [PatchAxis]) -> Tensor {
         let columns = image.size(1) / groups * axes.reduce(1) { $0 * $1.kernel }
         return products(image, axes).reshaped([groups, columns, columns])
     }
 
     /// groups x channels x kernel… x channels x kernel…
-    private func products(_ image: Tensor, _ axes: [Axis]) -> Tensor {
+    private func products(_ image: Tensor, _ axes: [PatchAxis]) -> Tensor {
         let result = axes.isEmpty ? channelProducts(image) : laggedProducts(image, axes)
         for (dimension, axis) in axes.enumerated() {
             for position in axis.outside {
@@ -74,12 +40,12 @@ struct PatchProducts {
     }
 
     /// The other dimensions. Those before are not to be taken off twice, and those after have not been taken off yet.
-    private static func rest(_ axes: [Axis], without dimension: Int) -> [Axis] {
+    private static func rest(_ axes: [PatchAxis], without dimension: Int) -> [PatchAxis] {
         axes[..<dimension] + axes[(dimension + 1)...].map(\.unlimited)
     }
 
     /// The rows of the image that a position sees, as further channels: N x (groups * channels * taps) x rest… .
-    private func rows(_ image: Tensor, _ dimension: Int, _ axis: Axis, _ position: Int, _ taps: Range<Int>) -> Tensor {
+    private func rows(_ image: Tensor, _ dimension: Int, _ axis: PatchAxis, _ position: Int, _ taps: Range<Int>) -> Tensor {
         let start = position - axis.padding + taps.lowerBound * axis.dilation
         let end = start + (taps.count - 1) * axis.dilation + 1
         let seen = image.sliced(2 + dimension, from: start, to: end, step: axis.dilation)
@@ -90,7 +56,7 @@ struct PatchProducts {
 
     /// - Parameter border: groups x (channels * taps) x kernel… x (channels * taps) x kernel…, without `dimension`.
     private func subtract(
-        _ border: Tensor, from result: Tensor, _ dimension: Int, _ taps: Range<Int>, _ axes: [Axis]
+        _ border: Tensor, from result: Tensor, _ dimension: Int, _ taps: Range<Int>, _ axes: [PatchAxis]
     ) {
         let channels = result.size(1)
         let kernel = axes.map(\.kernel)
@@ -112,7 +78,7 @@ struct PatchProducts {
     }
 
     /// Over all positions: the weight gradient of a convolution whose output gradient is the image itself.
-    private func laggedProducts(_ image: Tensor, _ axes: [Axis]) -> Tensor {
+    private func laggedProducts(_ image: Tensor, _ axes: [PatchAxis]) -> Tensor {
         // Lag k2 - k1 is the k2-th entry of the window that begins at K - 1 - k1.
         var windows = correlations(image, axes)
         for (dimension, axis) in axes.enumerated() { windows = windowed(windows, 3 + dimension, axis.kernel) }
@@ -125,7 +91,7 @@ struct PatchProducts {
     /// The correlation of each channel with each at all lags, groups x channels x channels x lags…, each dimension's from
     /// -(K - 1) to K - 1. Those of the first dimension are computed from 0 on: at the opposite lag the two channels have
     /// changed places.
-    private func correlations(_ image: Tensor, _ axes: [Axis]) -> Tensor {
+    private func correlations(_ image: Tensor, _ axes: [PatchAxis]) -> Tensor {
         let channels = image.size(1) / groups
         let reach = axes.map { ($0.kernel - 1) * $0.dilation }
         let lags = [axes[0].kernel] + axes.dropFirst().map { 2 * $0.kernel - 1 }
@@ -153,7 +119,7 @@ struct PatchProducts {
     // MARK: Cost
 
     /// Multiplications per example.
-    func cost(channels: Int, _ axes: [Axis]) -> Int {
+    func cost(channels: Int, _ axes: [PatchAxis]) -> Int {
         let lags = axes.enumerated().map { $0 == 0 ? $1.kernel : 2 * $1.kernel - 1 }
         let own = channels * channels * zip(axes, lags).reduce(1) { $0 * $1.0.size * $1.1 }
         return axes.enumerated().reduce(own) { sum, element in
@@ -164,7 +130,7 @@ struct PatchProducts {
     }
 
     /// The same for the product of unfolded patches.
-    static func unfoldedCost(channels: Int, _ axes: [Axis]) -> Int {
+    static func unfoldedCost(channels: Int, _ axes: [PatchAxis]) -> Int {
         let columns = channels * axes.reduce(1) { $0 * $1.kernel }
         return columns * columns * axes.reduce(1) { $0 * max(0, $1.positions) }
     }
