@@ -86,6 +86,46 @@ final class RunningStatisticsTests: XCTestCase {
         assertIdentical(buffers(model), recalibrated)
     }
 
+    /// A variance that overflows makes the layer's output 0, and the step can be taken: that layer's averages stay,
+    /// those of the others move.
+    func testAnAppliedStepTakesNoAveragesThatAreNotFinite() throws {
+        for (name, make) in makers {
+            let generator = Generator(seed: 1)
+            let model = Sequential(
+                BatchNorm(2), Linear(2, 4, generator: generator), BatchNorm(4), Linear(4, 3, generator: generator))
+            let optimizer = try make(model)
+            let labels = randomIntegers([8], in: 0..<3)
+            for accumulates in [false, true] {
+                let before = buffers(model)
+                let input = randomTensor([8, 2], seed: 3)
+                // The averages of the first pass are those to go back to.
+                if accumulates { try optimizer.backward(crossEntropy(model(input), labels)) }
+                let first = accumulates ? Array(buffers(model)[..<2]) : Array(before[..<2])
+                try optimizer.backward(crossEntropy(model(input * 1e30), labels))
+                XCTAssertEqual(try optimizer.step(), .applied, name)
+                let after = buffers(model)
+                assertIdentical(Array(after[..<2]), first, name)
+                XCTAssertEqual(after[2].item(as: Int.self), accumulates ? 3 : 1, name)
+                XCTAssertFalse(after[4].isClose(to: before[4]), name)
+                XCTAssertTrue(after[4].isFinite().all().item(as: Bool.self), name)
+            }
+        }
+    }
+
+    /// A step waits once for the device, for what it goes by and for the statistics.
+    func testStatisticsAreReadWithTheStep() throws {
+        let model = model()
+        let optimizer = try SGD(model, learningRate: 0.05)
+        for factor in [1, Double.nan, 1] {
+            let before = Tensor.hostReadCount
+            try optimizer.backward(loss(model, 1) * factor)
+            try optimizer.step()
+            XCTAssertEqual(Tensor.hostReadCount, before + 1)
+            // Nothing is left to find out.
+            XCTAssertEqual(countingOperatorCalls { for named in model.namedBuffers { _ = named.buffer.value } }, 0)
+        }
+    }
+
     /// Old values do not pile up.
     func testNoTensorIsLeftBehind() throws {
         let model = model()

@@ -245,9 +245,9 @@ public final class FOP: Optimizer {
             return (isFinite, trial)
         }
         gathered = GatheredLosses()
-        let wasFinite = isFinite.item(as: Bool.self)
-        statistics.finishStep(isApplied: wasFinite)
-        return (try count(wasFinite), trial)
+        let verdict = statistics.read(isFinite)
+        statistics.finishStep(verdict)
+        return (try count(verdict.isFinite), trial)
     }
 
     private func withoutGradientsAndAutocast<Result>(_ body: () -> Result) -> Result {

@@ -114,16 +114,16 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         guard let lossesAreFinite else {
             throw TorchError.invalidValue("step() without backward(_:) before it: there is no gradient to use")
         }
-        let isFinite = withoutGradients {
+        let verdict = withoutGradients {
             let all = store.areFinite.map { $0.logicalAnd(lossesAreFinite.to($0.device)) } ?? lossesAreFinite
-            let isFinite = all.item(as: Bool.self)
-            if isFinite { apply() }
-            return isFinite
+            let verdict = statistics.read(all)
+            if verdict.isFinite { apply() }
+            return verdict
         }
         discardGradients()
-        statistics.finishStep(isApplied: isFinite)
+        statistics.finishStep(verdict)
         return try counter.count(
-            isFinite: isFinite, limit: maximumSkippedSteps,
+            isFinite: verdict.isFinite, limit: maximumSkippedSteps,
             advice: "lower the learning rate (now \(learningRate)), clip the gradients")
     }
 

@@ -60,11 +60,7 @@ public final class BatchNorm: Module, Layer {
     /// Takes the new moving averages over, unless something is not finite: a bad batch would spoil every evaluation
     /// from then on. What an optimizer leaves out for another reason it takes back itself.
     private func take(_ mean: Tensor, _ variance: Tensor) {
-        let isFinite = (mean.sum() + variance.sum()).isFinite()
-        let newMean = Tensor.select(isFinite, mean, runningMean.value)
-        let newVariance = Tensor.select(isFinite, variance, runningVariance.value)
-        runningMean.propose(newMean)
-        runningVariance.propose(newVariance)
+        Buffer.proposeIfFinite([(runningMean, mean), (runningVariance, variance)])
         batchCount.propose(batchCount.value + 1)
     }
 

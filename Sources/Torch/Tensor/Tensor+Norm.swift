@@ -18,4 +18,11 @@ extension Tensor {
             $0.pushNone()
         }
     }
+
+    /// Whether every element is finite: a tensor without dimensions, made by fewer operators than
+    /// ``TorchCore/Tensor/isFinite(file:line:)`` takes, which is what counts for few elements.
+    /// - Precondition: there is an element.
+    public func allFinite(file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+        norm(p: .infinity, file: file, line: line).isLess(than: .infinity, file: file, line: line)
+    }
 }
