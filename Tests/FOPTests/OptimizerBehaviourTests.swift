@@ -105,6 +105,57 @@ final class OptimizerBehaviourTests: XCTestCase {
         }
     }
 
+    /// Gradients alone: the loss is 0 each time. Of one element, or of all as one place in memory.
+    func testGradientsThatAreNotFiniteAreFoundInEveryTypeAndLayout() throws {
+        let bad: [(Tensor) -> Tensor] = [
+            { $0.squareRoot() }, { -$0.squareRoot() }, { ($0 * $0).squareRoot() },
+        ]
+        let places: [(Tensor) -> Tensor] = [{ $0.selected(0, 2).selected(0, 1) }, { $0.sum() }]
+        let types: [(DType, DType)] = [
+            (.float32, .float32), (.float64, .float32), (.bfloat16, .float64), (.float16, .bfloat16),
+        ]
+        for (first, second) in types {
+            let model = Pair(weight: randomTensor([4, 3], dtype: first), bias: randomTensor([4], dtype: second))
+            let optimizer = try SGD(model, learningRate: 1)
+            let before = model.values
+            for (index, (function, place)) in bad.flatMap({ function in places.map { (function, $0) } }).enumerated() {
+                let zero = place(model.weight.value) - place(model.weight.value.detached())
+                try optimizer.backward(function(zero))
+                try optimizer.backward(model.bias.value.sum())
+                XCTAssertEqual(try optimizer.step(), .skipped, "\(first), \(second), \(index)")
+                assertIdentical(model.values, before)
+            }
+        }
+    }
+
+    /// Also those whose squares or sums are not.
+    func testTheLargestGradientsAreFinite() throws {
+        let largest: [(DType, Double)] = [
+            (.float32, Double(Float.greatestFiniteMagnitude)), (.float64, .greatestFiniteMagnitude),
+            (.float16, 65504), (.bfloat16, 3.3895313892515355e38),
+        ]
+        for (dtype, value) in largest {
+            let model = Pair(dtype: dtype)
+            let optimizer = try SGD(model, learningRate: 0)
+            for sign in [1.0, -1] {
+                try optimizer.backward(
+                    model.parameters.map { (($0.value - $0.value.detached()) * (sign * value)).sum() }.reduce(
+                        Tensor.zeros([], dtype: dtype), +))
+                XCTAssertEqual(try optimizer.step(), .applied, "\(dtype)")
+            }
+        }
+    }
+
+    /// The look at the gradients leaves them as they are.
+    func testStepsAreByTheGradientsAsTheyAre() throws {
+        let model = Pair(weight: Tensor.zeros([4, 3]), bias: Tensor.zeros([4]))
+        let gradients = [randomTensor([4, 3], seed: 5), Tensor([1e-42, -1e-42, 1e38, -3e-30], shape: [4]).to(.float32)]
+        let optimizer = try SGD(model, learningRate: 1)
+        try optimizer.backward(loss(model.parameters, gradients: gradients))
+        try optimizer.step()
+        assertIdentical(model.values, gradients.map { -$0 })
+    }
+
     func testTooManyInARowThrowsWithAdvice() throws {
         let model = Pair()
         let optimizer = try SGD(model, learningRate: 0.25)

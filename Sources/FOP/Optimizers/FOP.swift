@@ -317,7 +317,7 @@ private struct GatheredLosses {
     mutating func add(_ loss: Tensor?) {
         passes += 1
         guard let loss else { return hasEmpty = true }
-        let isFinite = loss.isFinite().all()
+        let isFinite = loss.allFinite()
         areFinite = areFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
         sum = sum.map { $0 + loss } ?? loss
     }

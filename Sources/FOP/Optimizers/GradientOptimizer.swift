@@ -88,7 +88,7 @@ open class GradientOptimizer<Rule: UpdateRule>: Optimizer, GradientClipping {
         let new = gradients(of: [scaled(loss, by: lossScale)], withRespectTo: store.values(trainable))
         withoutGradients {
             store.add(unscaled(new, by: lossScale), of: trainable)
-            let isFinite = loss.detached().isFinite().all()
+            let isFinite = loss.detached().allFinite()
             lossesAreFinite = lossesAreFinite.map { $0.logicalAnd(isFinite) } ?? isFinite
         }
     }

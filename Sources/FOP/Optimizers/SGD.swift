@@ -81,7 +81,7 @@ public struct SGDRule: UpdateRule, Equatable {
             let isFirst: Bool
         }
         let parts = grouped(zip(parameters, gradients)) { state, _ in
-            Part(kind: TensorKind(state.value), isFirst: state.stepCount == 1)
+            Part(kind: TensorKind(state.parameter.value), isFirst: state.stepCount == 1)
         }
         for (part, pairs) in parts { body(pairs.map(\.0), pairs.map(\.1), part.isFirst) }
     }

@@ -7,6 +7,7 @@ private enum Op {
     static let clampMin = Operator("aten::_foreach_clamp_min", "Scalar")
     static let clampMax = Operator("aten::_foreach_clamp_max", "Scalar")
     static let lerpInPlace = Operator("aten::_foreach_lerp_", "Scalar")
+    static let checkAndUnscale = Operator("aten::_amp_foreach_non_finite_check_and_unscale_")
     static let copyInPlace = Operator("aten::_foreach_copy_")
 }
 
@@ -19,6 +20,19 @@ extension [Tensor] {
             $0.push(number: order)
             $0.pushNone()
         }
+    }
+
+    /// 1 if an element is infinite or not a number, else 0: float32, without dimensions. Of floating-point tensors on
+    /// the CPU that are written to, each element its own value: dividing by a scale of 1 is how torch's gradient scaler
+    /// looks for them.
+    func nonFiniteFound() -> Tensor {
+        let found = Tensor(Float(0))
+        callVoid(Op.checkAndUnscale, file: #fileID, line: #line) {
+            $0.push(self)
+            $0.push(found)
+            $0.push(Tensor(Float(1)))
+        }
+        return found
     }
 
     /// Each tensor times a tensor of one element.
