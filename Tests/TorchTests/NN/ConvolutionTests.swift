@@ -45,6 +45,50 @@ final class ConvolutionTests: XCTestCase {
         try fixture.check("transpose3d") { ConvTranspose3d(2, 2, kernel: 2, stride: 2, groups: 2) }
     }
 
+    /// On channels-last pictures they are products of the pixels that stay, by other operators with the same results.
+    func testStridedPointwiseConvolutionsEqualTheOperator() {
+        for (seed, (size, stride, bias)) in [([7, 7], (2, 2), true), ([8, 5], (2, 3), false), ([6, 6], (1, 2), true)]
+            .enumerated()
+        {
+            let layer = Conv2d(4, 3, kernel: (1, 1), stride: stride, bias: bias)
+            layer.to(.float64)
+            let picture = randomTensor([2, 4] + size, seed: UInt64(seed), dtype: .float64).contiguous(.channelsLast)
+            picture.setRequiresGradient(true)
+            let expected = picture.convolution(
+                weight: layer.weight.value, bias: layer.bias?.value, stride: layer.stride, padding: [0, 0],
+                dilation: [1, 1])
+            let output = layer(picture)
+            assertClose(output, expected, rtol: 1e-12, atol: 1e-12)
+            XCTAssertEqual(output.strides, expected.strides, "the next layer finds channels last as well")
+            let weighting = randomTensor(expected.shape, seed: 9, dtype: .float64)
+            let inputs = [picture, layer.weight.value] + (layer.bias.map { [$0.value] } ?? [])
+            let found = gradients(of: [(output * weighting).sum()], withRespectTo: inputs)
+            for (own, other) in zip(found, gradients(of: [(expected * weighting).sum()], withRespectTo: inputs)) {
+                assertClose(own, other!, rtol: 1e-12, atol: 1e-12)
+            }
+        }
+    }
+
+    func testOtherPointwiseConvolutionsAreTheOperatorItself() {
+        let rows = randomTensor([2, 4, 6, 6], seed: 1)
+        let pictures = rows.contiguous(.channelsLast)
+        func calls(_ layer: Conv2d, _ input: Tensor) -> Int { countingOperatorCalls { _ = layer(input) } }
+        XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1, stride: 2), rows), 1, "channels first")
+        XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1), pictures), 1, "no pixel left out")
+        XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1, stride: 2, groups: 2), pictures), 1, "groups")
+        XCTAssertEqual(calls(Conv2d(4, 2, kernel: 3, stride: 2), pictures), 1, "3 x 3")
+        XCTAssertGreaterThan(calls(Conv2d(4, 2, kernel: 1, stride: 2), pictures), 1)
+        // One channel lies channels first and last alike.
+        XCTAssertEqual(calls(Conv2d(1, 2, kernel: 1, stride: 2), rows.narrowed(1, from: 0, length: 1)), 1)
+    }
+
+    func testAPictureOfOtherChannelsIsRefusedAsByAnyConvolution() {
+        let picture = randomTensor([2, 3, 6, 6], seed: 1).contiguous(.channelsLast)
+        assertThrowsTorchError(try TorchError.catching { _ = Conv2d(4, 2, kernel: 1, stride: 2)(picture) }) {
+            XCTAssertTrue("\($0)".contains("channels"), "\($0)")
+        }
+    }
+
     func testGroupsThatDoNotDivideAreRefused() {
         for make in [{ Conv2d(4, 6, kernel: 3, groups: 4) }, { Conv2d(4, 6, kernel: 3, groups: 0) }] {
             assertThrowsTorchError(try TorchError.catching(make)) { error in
