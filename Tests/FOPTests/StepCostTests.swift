@@ -68,8 +68,8 @@ final class StepCostTests: XCTestCase {
         let full = try perBlock { try self.fop($0) }
         // Six in the forward pass, four of them batch normalisation's, and one per parameter.
         XCTAssertLessThanOrEqual(sgd, 9, "SGD")
-        XCTAssertLessThanOrEqual(kfac, 26, "K-FAC")
-        XCTAssertLessThanOrEqual(full, 43, "FOP")
+        XCTAssertLessThanOrEqual(kfac, 23, "K-FAC")
+        XCTAssertLessThanOrEqual(full, 38, "FOP")
     }
 
     func testACurvatureStepsCallsPerLayer() throws {
@@ -81,7 +81,7 @@ final class StepCostTests: XCTestCase {
             // The first step of all starts the moving averages.
             return (deep[2] - shallow[2]) / 4
         }
-        XCTAssertLessThanOrEqual(try perBlock(1) - perBlock(1000), 266)
+        XCTAssertLessThanOrEqual(try perBlock(1) - perBlock(1000), 260)
     }
 
     /// The curvature of an interval in one step, or spread over its steps: the same in all, and no step has much of it.

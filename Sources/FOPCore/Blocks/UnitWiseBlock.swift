@@ -28,6 +28,8 @@ public final class UnitWiseBlock: FisherBlock {
     private var F = MovingAverage()
     private var inverseRoot: Tensor?
     private var damping: Tensor?
+    /// Changes with the curvature.
+    private(set) var revision = 0
     private var sum: Tensor?
     private var examples = 0
     private var ones: Tensor?
@@ -170,11 +172,13 @@ public final class UnitWiseBlock: FisherBlock {
 
     public func updateAverages(_ statistics: [Tensor], decay: Double, isFinite: Tensor) {
         guard let first = statistics.first else { return }
+        revision += 1
         F.update(with: first, decay: decay, isFinite: isFinite)
     }
 
     public func updateInverse(damping: Double) -> [InverseOutcome] {
         guard let F = F.value else { return [] }
+        revision += 1
         self.damping = Tensor.full([], damping, dtype: F.dtype, device: F.device)
         let damped = addingToDiagonal(F.to(.float64), Tensor.full([units], damping, dtype: .float64, device: F.device))
         inverseRoot = (width == 1 ? scalarRoots(damped) : pairRoots(damped)).to(F.dtype)
@@ -226,18 +230,26 @@ public final class UnitWiseBlock: FisherBlock {
 
     /// A block with the units of several, for products only; nil for fewer than two, where one has no curvature yet, or
     /// where they have not equally many parameters per unit.
-    static func joined(_ blocks: [UnitWiseBlock]) -> UnitWiseBlock? {
-        let parts = blocks.compactMap { block -> (F: Tensor, root: Tensor, damping: Tensor)? in
+    /// - Parameter elements: how many elements each of them is to have in V: units without curvature follow its own.
+    static func joined(_ blocks: [UnitWiseBlock], elements: [Int]) -> UnitWiseBlock? {
+        guard blocks.count > 1, Set(blocks.map(\.width)).count == 1 else { return nil }
+        let width = blocks[0].width
+        var averages: [Tensor] = []
+        var roots: [Tensor] = []
+        var dampings: [Tensor] = []
+        for (block, count) in zip(blocks, elements) {
             guard let F = block.F.value, let root = block.inverseRoot, let damping = block.damping else { return nil }
-            return (F, root, damping.expanded([block.units, 1]))
+            let none = Tensor.zeros([count / width - block.units, width, width], dtype: F.dtype, device: F.device)
+            averages += [F, none]
+            roots += [root, none]
+            dampings.append(damping.expanded([count / width, 1]))
         }
-        guard parts.count == blocks.count, parts.count > 1, Set(blocks.map(\.width)).count == 1 else { return nil }
         let joined = UnitWiseBlock(
-            blocks[0].kind, parameterShape: [blocks.reduce(0) { $0 + $1.units }], hasWeight: blocks[0].hasWeight,
+            blocks[0].kind, parameterShape: [elements.reduce(0, +) / width], hasWeight: blocks[0].hasWeight,
             hasBias: blocks[0].hasBias)
-        joined.F = MovingAverage(Tensor.concatenated(parts.map(\.F), 0))
-        joined.inverseRoot = Tensor.concatenated(parts.map(\.root), 0)
-        joined.damping = Tensor.concatenated(parts.map(\.damping), 0)
+        joined.F = MovingAverage(Tensor.concatenated(averages, 0))
+        joined.inverseRoot = Tensor.concatenated(roots, 0)
+        joined.damping = Tensor.concatenated(dampings, 0)
         return joined
     }
 
@@ -254,6 +266,7 @@ public final class UnitWiseBlock: FisherBlock {
     }
 
     public func load(_ state: [String: Tensor]) {
+        revision += 1
         F = MovingAverage(state["fisher"]?.cloned())
         inverseRoot = state["root_of_inverse"]?.cloned()
         damping = state["damping"]?.cloned()

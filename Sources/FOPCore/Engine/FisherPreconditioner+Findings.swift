@@ -14,11 +14,13 @@ extension FisherPreconditioner {
     /// What the last step found, as numbers: waits for the device. Nil before the first step.
     public var diagnostics: StepDiagnostics? { findings?.read() }
 
-    func measureNoise(_ gradients: [[Tensor]], examples: Int?, isFinite: Tensor) {
-        guard measuresNoise, let parts = gradients.map(\.count).min(), parts > 1 else { return }
-        func sum(_ terms: [Tensor]) -> Tensor { Tensor.stacked(terms).sum() }
-        let subBatchSquare = sum(gradients.joined().map { $0.inner($0) }) * (1 / Double(parts))
-        let batchSquare = sum(gradients.map { mean($0) }.map { $0.inner($0) })
+    func measureNoise(_ gradients: [BlockGradients], examples: Int?, isFinite: Tensor) {
+        guard measuresNoise, let parts = gradients.map(\.tensors.rows).min(), parts > 1 else { return }
+        func square(_ tensors: (BlockGradients) -> LayerTensors) -> Tensor {
+            Tensor.stacked(gradients.map { tensors($0).matrix }.map { $0.inner($0) }).sum()
+        }
+        let subBatchSquare = square(\.tensors) * (1 / Double(parts))
+        let batchSquare = square { $0.tensors.mean() }
         let batch = Double(examples ?? gathering.examples * reduction.processes)
         noise.update(
             subBatchSquare: subBatchSquare, batchSquare: batchSquare, batch: batch, subBatch: batch / Double(parts),
@@ -26,15 +28,17 @@ extension FisherPreconditioner {
     }
 
     func keepFindings(
-        _ parts: [(blocks: [Int], steps: ProjectedSteps)], _ active: [Int], _ gradients: [[Tensor]],
-        learningRates: [Double], scale: Tensor?
+        _ parts: [(blocks: [Int], steps: ProjectedSteps)], _ gradients: [BlockGradients], learningRates: [Double],
+        scale: Tensor?
     ) {
         findings = StepFindings(
             parts: parts.map { ($0.blocks, $0.steps.scalars) }, learningRates: learningRates, damping: currentDamping,
             trustRegionScale: scale, noise: noise.estimate)
         averages = blocks.map { _ in nil }
         guard case .adaptive = configuration.dampingPolicy else { return }
-        for (index, gradient) in zip(active, gradients) { averages[index] = mean(gradient) }
+        for part in gradients {
+            for (index, average) in zip(part.blocks, part.tensors.mean().parts()) { averages[index] = average }
+        }
     }
 
     /// What the quadratic model says that a change of the parameters did to the loss, `<g, delta> + 1/2 <delta, F delta>`,

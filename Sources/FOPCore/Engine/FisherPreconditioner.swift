@@ -40,6 +40,10 @@ public final class FisherPreconditioner: LayerRecordSink {
     var findings: StepFindings?
     /// The mean gradients of the last step, by block: with adaptive damping only.
     var averages: [Tensor?] = []
+    /// How the blocks' gradients lie in one matrix: made at the first step, kept while the blocks are the same.
+    var layouts: [LayoutKey: LayerLayout] = [:]
+    /// The unit-wise blocks of the last step as one.
+    var joinedUnits: JoinedUnits?
 
     /// - Parameters:
     ///   - blocks: one per layer.
@@ -85,6 +89,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         gathering.totalsFollow = totalsFollow
         averages = blocks.map { _ in nil }
         findings = nil
+        layouts = [:]
+        joinedUnits = nil
     }
 
     /// How many processes take the steps together.
@@ -176,8 +182,8 @@ public final class FisherPreconditioner: LayerRecordSink {
         learningRates: [Double], gradients current: [[Tensor]?]? = nil, othersFinite: Tensor? = nil
     ) -> (directions: [[Tensor]?], isFinite: Tensor) {
         if let current { dropUnusable(current) }
-        let input = combinedInput(current, othersFinite)
-        let active = blocks.indices.filter { !input.gradients[$0].isEmpty }
+        let (input, gradients) = combinedInput(current, othersFinite)
+        let active = gradients.flatMap(\.blocks).sorted()
         let isFinite = input.isFinite
         stepBatchSize = input.examples
         defer { gathering.forget() }
@@ -186,18 +192,18 @@ public final class FisherPreconditioner: LayerRecordSink {
         }
         updateFactors(active.map { input.statistics[$0] }, active, isFinite: isFinite)
         updateInverses(active)
-        let gradients = blocks.indices.map { stepGradients($0, input.gradients[$0]) }
-        let parts = projected(gradients, active)
+        let means = stepGradients(gradients)
+        let parts = means.map { (blocks: $0.blocks, steps: projected($0)) }
         let gain = weightedGain(parts, learningRates)
         let scale = trustRegionScale(gain)
         var directions = [[Tensor]?](repeating: nil, count: blocks.count)
-        for part in parts {
-            for (index, direction) in zip(part.blocks, part.steps.directions(scaledBy: scale)) {
+        for (members, steps) in parts {
+            for (index, direction) in zip(members, steps.directions(scaledBy: scale)) {
                 directions[index] = blocks[index].unpack(direction)
             }
         }
-        measureNoise(active.map { input.gradients[$0] }, examples: input.examples, isFinite: isFinite)
-        keepFindings(parts, active, active.map { gradients[$0] }, learningRates: learningRates, scale: scale)
+        measureNoise(gradients, examples: input.examples, isFinite: isFinite)
+        keepFindings(parts, means, learningRates: learningRates, scale: scale)
         schedule.advance(
             hasStatistics: !gathering.isAssumed, statisticsCosts: input.statisticsCosts, batchSize: input.examples)
         // Old curvature and new gradients can still give a step beyond the range of the type; its gain tells.
@@ -220,16 +226,22 @@ public final class FisherPreconditioner: LayerRecordSink {
 
     /// Stage 1: the mean gradients of every block's sub-batches (equation 3's inputs) and the new statistics, of all
     /// processes.
-    private func combinedInput(_ current: [[Tensor]?]?, _ othersFinite: Tensor?) -> StepInput {
+    /// - Returns: the gradients apart from everything else.
+    private func combinedInput(
+        _ current: [[Tensor]?]?, _ othersFinite: Tensor?
+    ) -> (input: StepInput, gradients: [BlockGradients]) {
+        let own = joined(blocks.indices.map { subBatchGradients($0, current?[$0]) })
         var local = StepInput(
-            gradients: ScaledTensor.values(blocks.indices.map { subBatchGradients($0, current?[$0]) }),
-            means: means(current), statistics: blocks.indices.map { newStatistics($0) },
+            gradients: [], means: means(current), statistics: blocks.indices.map { newStatistics($0) },
             statisticsCosts: configuration.staggersCurvature ? gathering.statisticsCosts : nil,
             isFinite: Tensor(true), factorType: factorType, examples: gathering.batchSize)
-        local.isFinite = allFinite(local, others: othersFinite)
-        return reduction.combine(
+        local.isFinite = allFinite(own, local, others: othersFinite)
+        guard reduction.processes > 1 else { return (local, own) }
+        local.gradients = byBlock(own)
+        let combined = reduction.combine(
             local, blocks: blocks, due: zip(blocks, schedule.factorsDue).map { !$0.isReady || $1 },
             needsDifference: configuration.beta != .zero)
+        return (combined, joined(combined.gradients.map { $0.map { ScaledTensor($0) } }))
     }
 
     /// With several processes: the mean gradients that somebody has averaged over them.
@@ -252,9 +264,13 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     /// What the step is made of: the sub-batches' mean gradients, or without a correction the mean over all examples.
-    private func stepGradients(_ index: Int, _ means: [Tensor]) -> [Tensor] {
-        guard configuration.beta == .zero, reduction.processes == 1, means.count > 1 else { return means }
-        return [gathering.gradients[index].batchMean(ofSubBatchMeans: means)]
+    private func stepGradients(_ means: [BlockGradients]) -> [BlockGradients] {
+        let isSplit = means.contains { $0.tensors.rows > 1 }
+        guard configuration.beta == .zero, reduction.processes == 1, isSplit else { return means }
+        return joined(
+            zip(gathering.gradients, byBlock(means)).map { gathered, own in
+                own.isEmpty ? [] : [ScaledTensor(gathered.batchMean(ofSubBatchMeans: own))]
+            })
     }
 
     private func newStatistics(_ index: Int) -> [Tensor] {
@@ -267,12 +283,15 @@ public final class FisherPreconditioner: LayerRecordSink {
     /// Up to so many elements one sum over a copy is cheaper than a sum for each tensor.
     private static let copiedForOneSum = 1 << 18
 
-    private func allFinite(_ input: StepInput, others: Tensor?) -> Tensor {
+    private func allFinite(_ gradients: [BlockGradients], _ input: StepInput, others: Tensor?) -> Tensor {
         // A sum is finite only if its terms are.
-        let tensors = (input.gradients + input.statistics).flatMap { $0 } + (input.means ?? []).compactMap { $0 }
+        let tensors = input.statistics.flatMap { $0 } + (input.means ?? []).compactMap { $0 }
         let isSmall = tensors.reduce(0) { $0 + $1.count } <= Self.copiedForOneSum
-        let sums = isSmall && !tensors.isEmpty ? [flattened(tensors).sum()] : tensors.map { $0.sum() }
-        let isFinite = sums.isEmpty ? Tensor(true) : Tensor.stacked(sums).to(.float64).sum().isFinite()
+        let rest = isSmall && !tensors.isEmpty ? [flattened(tensors).sum()] : tensors.map { $0.sum() }
+        let sums = gradients.map { $0.tensors.matrix.sum() } + rest
+        let isFinite =
+            sums.count == 1 ? sums[0].isFinite()
+            : sums.isEmpty ? Tensor(true) : Tensor.stacked(sums.map { $0.to(.float64) }).sum().isFinite()
         return others.map { isFinite.logicalAnd($0) } ?? isFinite
     }
 
@@ -310,15 +329,9 @@ public final class FisherPreconditioner: LayerRecordSink {
     }
 
     /// Stage 4: section 3, for all blocks with equally many sub-batches of one type at once.
-    private func projected(_ gradients: [[Tensor]], _ active: [Int]) -> [(blocks: [Int], steps: ProjectedSteps)] {
-        let alike = Dictionary(grouping: active) { [gradients[$0].count, Int(gradients[$0][0].dtype.rawValue)] }
-        return alike.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { kind, members in
-            let (order, products) = self.products(members)
-            let bySubBatch = (0..<kind[0]).map { part in order.map { gradients[$0][part] } }
-            let steps = projectFisherOrthogonally(
-                bySubBatch, products: products, beta: configuration.beta, eta: configuration.eta)
-            return (order, steps)
-        }
+    private func projected(_ gradients: BlockGradients) -> ProjectedSteps {
+        projectFisherOrthogonally(
+            gradients.tensors, products: products(gradients), beta: configuration.beta, eta: configuration.eta)
     }
 
     /// sum lr^2 <g_avg, d>

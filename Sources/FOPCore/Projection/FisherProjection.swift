@@ -17,7 +17,7 @@ public func projectFisherOrthogonally(
     beta betaPolicy: BetaPolicy = .paper, eta etaPolicy: EtaPolicy = .average
 ) -> ProjectedStep {
     projectFisherOrthogonally(
-        gradients.map { [$0] },
+        LayerTensors(gradients.map { [$0] }),
         products: [LayerProducts(ofOne: gradients[0].shape, metric: metric, preconditioner: preconditioner)],
         beta: betaPolicy, eta: etaPolicy
     ).step(0)
@@ -25,15 +25,15 @@ public func projectFisherOrthogonally(
 
 /// The same for several layers at once.
 /// - Parameters:
-///   - gradients: by sub-batch, the mean gradients of the layers.
+///   - gradients: the mean gradients of the layers, a row for each sub-batch.
 ///   - products: those of the layers, in the same order.
 func projectFisherOrthogonally(
-    _ gradients: [[Tensor]], products: [LayerProducts], beta betaPolicy: BetaPolicy, eta etaPolicy: EtaPolicy
+    _ gradients: LayerTensors, products: [LayerProducts], beta betaPolicy: BetaPolicy, eta etaPolicy: EtaPolicy
 ) -> ProjectedSteps {
-    // g_avg, and below it the differences, from which g_perp is made.
-    let directions = LayerTensors(gradients).meanAndDifferences()
-    if betaPolicy == .zero || directions.rows == 1 { return unprojectedSteps(directions.first, products, etaPolicy) }
+    if betaPolicy == .zero || gradients.rows == 1 { return unprojectedSteps(gradients.mean(), products, etaPolicy) }
 
+    // g_avg, and below it the differences, from which g_perp is made.
+    let directions = gradients.meanAndDifferences()
     let shares = projectionCoefficients(directions, image: directions.first.mapped(products, \.metric))
     directions.subtractFirst(times: shares)
     let preconditioned = directions.mapped(products, \.preconditioner)
@@ -44,11 +44,6 @@ func projectFisherOrthogonally(
         s: joined(shares), beta: joined(beta), eta: stepLength(etaPolicy, B: B, cross: cross, square: square), B: B,
         D: joined(system.D), E: system.matrix, cross: cross, square: square)
     return ProjectedSteps(preconditioned: preconditioned, weights: beta, scalars: scalars)
-}
-
-/// g_avg (equation 3).
-func mean(_ gradients: [Tensor]) -> Tensor {
-    gradients.dropFirst().reduce(gradients[0]) { $0 + $1 } * (1 / Double(gradients.count))
 }
 
 /// K-FAC: the mean gradient alone.

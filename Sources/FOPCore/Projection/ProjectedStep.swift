@@ -62,7 +62,7 @@ struct ProjectedSteps {
     /// d of each layer, times `scale`.
     func directions(scaledBy scale: Tensor? = nil) -> [Tensor] {
         let eta = scale.map { scalars.eta * $0 } ?? scalars.eta
-        return preconditioned.scaled(by: [eta] + weights.map { eta * $0 }).sum().parts()
+        return preconditioned.combined(by: [eta] + weights.map { eta * $0 }).parts()
     }
 
     /// One layer's.
