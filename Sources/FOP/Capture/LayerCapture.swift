@@ -28,7 +28,7 @@ final class LayerCapture: LayerObserver {
         let identity = ObjectIdentifier(layer)
         guard let candidate = candidates[identity], candidate.isTraining else { return output }
         // Let go of as soon as it is used: the graph, and with it this closure, lives as long as the loss.
-        var waiting: Tensor? = input.detached()
+        var waiting: Tensor? = used(input, context).detached()
         return anchor.tap(output) { [weak self] gradient in
             guard let self, isCollecting, let input = waiting else { return }
             if isLastPass { waiting = nil }
@@ -40,6 +40,11 @@ final class LayerCapture: LayerObserver {
                 for block in self.blocks[identity] ?? [] { self.receive(record, block) }
             }
         }
+    }
+
+    /// What the weight is multiplied with, as far as the layer has formed it.
+    private func used(_ input: Tensor, _ context: LayerContext) -> Tensor {
+        if case .patches(let patches) = context { patches } else { input }
     }
 
     private func receive(_ record: LayerRecord, _ block: Int) {

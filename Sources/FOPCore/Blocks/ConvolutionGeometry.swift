@@ -27,11 +27,30 @@ public struct ConvolutionGeometry: LayerGeometry {
     public var inputs: Int { weightShape[1...].reduce(1, *) + (hasBias ? 1 : 0) }
     var kernel: [Int] { Array(weightShape[2...]) }
 
+    /// The layer over patches that a record brings in the place of the image: one of 1 x 1 kernels. Nil for an image.
+    private func overPatches(_ record: LayerRecord) -> ConvolutionGeometry? {
+        let patches = record.input.shape
+        guard groups == 1, patches[1] == weightColumns, patches[2...] == record.outputGradient.shape[2...],
+            kernel.contains(where: { $0 != 1 }) || stride.contains(where: { $0 != 1 })
+        else { return nil }
+        let ones = kernel.map { _ in 1 }
+        return ConvolutionGeometry(
+            weightShape: [outputs, weightColumns] + ones, stride: ones, padding: kernel.map { _ in 0 }, dilation: ones,
+            groups: 1, hasBias: hasBias)
+    }
+
     public func weightGradient(_ record: LayerRecord) -> Tensor {
+        if let layer = overPatches(record) { return layer.pointwiseGradient(record).reshaped(weightShape) }
         // The weight only tells its shape.
         let weight = Tensor.empty(weightShape, dtype: record.input.dtype, device: record.input.device)
         return record.outputGradient.convolutionWeightGradient(
             input: record.input, weight: weight, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
+
+    /// A product of rows: with patches in memory as they come, nothing is copied.
+    private func pointwiseGradient(_ record: LayerRecord) -> Tensor {
+        let columns = record.input.permuted([1, 0] + Array(2..<record.input.rank)).reshaped([weightColumns, -1])
+        return columns.matmul(outputRows(record).reshaped([-1, outputs])).transposed()
     }
 
     public func biasGradient(_ record: LayerRecord) -> Tensor {
@@ -40,6 +59,7 @@ public struct ConvolutionGeometry: LayerGeometry {
 
     /// Patches in torch's order: channel, then kernel position.
     public func inputRows(_ record: LayerRecord) -> Tensor {
+        if let layer = overPatches(record) { return layer.inputRows(record) }
         let rows = patchRows(record.input, columns: Array(0..<1 + kernel.count))
             .reshaped([groups, record.examples, -1, weightColumns])
         return groups == 1 ? rows.selected(0, 0) : rows
@@ -54,6 +74,7 @@ public struct ConvolutionGeometry: LayerGeometry {
     }
 
     public func inputProducts(_ record: LayerRecord) -> Tensor {
+        if let layer = overPatches(record) { return layer.inputProducts(record) }
         let image = record.input.toFactorPrecision()
         switch InputProductMethod(self, image) {
         case .unfolding: return unfoldedProducts(image)
@@ -82,6 +103,7 @@ public struct ConvolutionGeometry: LayerGeometry {
 
     /// The convolution's own weight gradient for output gradients that are all 1.
     public func inputSums(_ record: LayerRecord) -> Tensor {
+        if let layer = overPatches(record) { return layer.inputSums(record) }
         let image = record.input.toFactorPrecision()
         let positions = Array(record.outputGradient.shape[2...])
         let ones = Tensor.ones([image.size(0), groups] + positions, dtype: image.dtype, device: image.device)

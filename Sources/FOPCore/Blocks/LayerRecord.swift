@@ -2,7 +2,7 @@ import TorchCore
 
 /// What one pass through one layer leaves behind.
 public struct LayerRecord {
-    /// What went in: N x … .
+    /// What went in: N x … . Of a convolution without groups also its patches, N x (channels * kernel) x positions.
     public var input: Tensor
     /// The derivative of the loss, as back-propagation gives it, with respect to the output before the non-linearity: N
     /// x … .

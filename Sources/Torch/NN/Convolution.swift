@@ -32,19 +32,17 @@ open class Convolution: Module, Layer {
     }
 
     public func callAsFunction(_ input: Tensor) -> Tensor {
-        let output =
-            isPointwise && input.isThinnedFaster(for: weight.value)
-            ? input.thinnedPointwise(weight: weight.value, bias: bias?.value, stride: stride)
-            : input.convolution(
-                weight: weight.value, bias: bias?.value, stride: stride, padding: padding, dilation: dilation,
-                groups: groups)
+        if groups == 1,
+            let patches = input.cheapPatches(
+                weight: weight.value, stride: stride, padding: padding, dilation: dilation)
+        {
+            let output = patches.pointwiseConvolution(weight: weight.value, bias: bias?.value)
+            return observed(input: input, output: output, context: .patches(patches))
+        }
+        let output = input.convolution(
+            weight: weight.value, bias: bias?.value, stride: stride, padding: padding, dilation: dilation,
+            groups: groups)
         return observed(input: input, output: output)
-    }
-
-    /// Whether the layer maps single pixels, of which it leaves some out.
-    private var isPointwise: Bool {
-        groups == 1 && weight.shape.dropFirst(2).allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }
-            && stride.contains { $0 > 1 }
     }
 }
 

@@ -59,6 +59,8 @@ public enum LayerContext {
     /// (``BatchNorm``), N x groups (``GroupNorm``), or the input's shape with 1 for the normalised dimensions
     /// (``LayerNorm``, and ``RMSNorm``, whose mean is 0).
     case normalization(mean: Tensor, inverseStandardDeviation: Tensor)
+    /// What a convolution multiplied its weight with, N x (channels * kernel) x positions, where it has formed that.
+    case patches(Tensor)
 }
 
 extension Module {

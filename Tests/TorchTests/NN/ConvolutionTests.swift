@@ -45,23 +45,33 @@ final class ConvolutionTests: XCTestCase {
         try fixture.check("transpose3d") { ConvTranspose3d(2, 2, kernel: 2, stride: 2, groups: 2) }
     }
 
-    /// On channels-last pictures they are products of the pixels that stay, by other operators with the same results.
-    func testStridedPointwiseConvolutionsEqualTheOperator() {
-        for (seed, (size, stride, bias)) in [([7, 7], (2, 2), true), ([8, 5], (2, 3), false), ([6, 6], (1, 2), true)]
-            .enumerated()
-        {
-            let layer = Conv2d(4, 3, kernel: (1, 1), stride: stride, bias: bias)
+    /// Strided 1 x 1 kernels on channels-last pictures, and pictures of one channel: products with patches, by other
+    /// operators with the same results.
+    func testProductsWithPatchesEqualTheOperator() {
+        let layers: [(Conv2d, [Int])] = [
+            (Conv2d(4, 3, kernel: 1, stride: 2), [7, 7]),
+            (Conv2d(4, 3, kernel: (1, 1), stride: (2, 3), bias: false), [8, 5]),
+            (Conv2d(4, 3, kernel: (1, 1), stride: (1, 2)), [6, 6]), (Conv2d(1, 9, kernel: 3, padding: 1), [5, 4]),
+            (Conv2d(1, 16, kernel: 3, stride: 2, padding: 1, bias: false), [7, 8]),
+            (Conv2d(1, 12, kernel: (2, 3), stride: (1, 2), padding: (0, 3), dilation: (2, 1)), [6, 5]),
+            (Conv2d(1, 9, kernel: 3), [3, 3]),
+        ]
+        for (seed, (layer, size)) in layers.enumerated() {
             layer.to(.float64)
-            let picture = randomTensor([2, 4] + size, seed: UInt64(seed), dtype: .float64).contiguous(.channelsLast)
-            picture.setRequiresGradient(true)
+            let channels = layer.weight.shape[1]
+            let picture = randomTensor([2, channels] + size, seed: UInt64(seed), dtype: .float64)
+                .contiguous(.channelsLast)
+            // The gradient of a picture of one channel would be put together from overlapping patches.
+            picture.setRequiresGradient(channels > 1)
             let expected = picture.convolution(
-                weight: layer.weight.value, bias: layer.bias?.value, stride: layer.stride, padding: [0, 0],
-                dilation: [1, 1])
+                weight: layer.weight.value, bias: layer.bias?.value, stride: layer.stride, padding: layer.padding,
+                dilation: layer.dilation)
+            XCTAssertGreaterThan(countingOperatorCalls { _ = layer(picture) }, 1, "\(seed)")
             let output = layer(picture)
             assertClose(output, expected, rtol: 1e-12, atol: 1e-12)
-            XCTAssertEqual(output.strides, expected.strides, "the next layer finds channels last as well")
+            XCTAssertEqual(output.strides[1], 1, "the next layer finds channels last as well")
             let weighting = randomTensor(expected.shape, seed: 9, dtype: .float64)
-            let inputs = [picture, layer.weight.value] + (layer.bias.map { [$0.value] } ?? [])
+            let inputs = (channels > 1 ? [picture] : []) + [layer.weight.value] + (layer.bias.map { [$0.value] } ?? [])
             let found = gradients(of: [(output * weighting).sum()], withRespectTo: inputs)
             for (own, other) in zip(found, gradients(of: [(expected * weighting).sum()], withRespectTo: inputs)) {
                 assertClose(own, other!, rtol: 1e-12, atol: 1e-12)
@@ -69,17 +79,27 @@ final class ConvolutionTests: XCTestCase {
         }
     }
 
-    func testOtherPointwiseConvolutionsAreTheOperatorItself() {
+    func testOtherConvolutionsAreTheOperatorItself() {
         let rows = randomTensor([2, 4, 6, 6], seed: 1)
         let pictures = rows.contiguous(.channelsLast)
         func calls(_ layer: Conv2d, _ input: Tensor) -> Int { countingOperatorCalls { _ = layer(input) } }
         XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1, stride: 2), rows), 1, "channels first")
         XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1), pictures), 1, "no pixel left out")
+        XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1, stride: 2, padding: 1), pictures), 1, "padding")
         XCTAssertEqual(calls(Conv2d(4, 2, kernel: 1, stride: 2, groups: 2), pictures), 1, "groups")
         XCTAssertEqual(calls(Conv2d(4, 2, kernel: 3, stride: 2), pictures), 1, "3 x 3")
-        XCTAssertGreaterThan(calls(Conv2d(4, 2, kernel: 1, stride: 2), pictures), 1)
-        // One channel lies channels first and last alike.
-        XCTAssertEqual(calls(Conv2d(1, 2, kernel: 1, stride: 2), rows.narrowed(1, from: 0, length: 1)), 1)
+        let grey = rows.narrowed(1, from: 0, length: 1)
+        XCTAssertEqual(calls(Conv2d(1, 8, kernel: 3), grey), 1, "patches larger than the output")
+        XCTAssertEqual(calls(Conv2d(1, 2, kernel: 1, stride: 2), grey), 1, "one channel lies first and last alike")
+        let learned = grey.cloned()
+        learned.setRequiresGradient(true)
+        XCTAssertEqual(calls(Conv2d(1, 9, kernel: 3), learned), 1, "a picture with a gradient")
+    }
+
+    func testAPictureThatTheKernelDoesNotFitIsRefused() {
+        assertThrowsTorchError(try TorchError.catching { _ = Conv2d(1, 9, kernel: 3)(randomTensor([2, 1, 2, 6])) }) {
+            XCTAssertTrue("\($0)".contains("Kernel size"), "\($0)")
+        }
     }
 
     func testAPictureOfOtherChannelsIsRefusedAsByAnyConvolution() {
