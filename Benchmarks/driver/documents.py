@@ -38,11 +38,11 @@ def steps(found: dict) -> str:
         f"pytorch-optimizer {versions['pytorch-optimizer']}, asdfghjkl {versions['asdfghjkl']}; "
         f"at least {count(settings['rounds'], 'round')}. {FULL_NOTE}"]
     for cell in found["cells"].values():
-        parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}\n\n{provenance(cell)}")
+        parts.append(f"### {upper(table.title(cell))}\n\n{table.cell_markdown(cell)}\n\n{provenance(cell, machine)}")
     return "\n\n".join(parts)
 
 
-def provenance(cell: dict) -> str:
+def provenance(cell: dict, machine: dict) -> str:
     rounds: dict[int, list[str]] = {}
     for name, entry in cell["contenders"].items():
         rounds.setdefault(len(entry["rounds"]), []).append(CONTENDERS[name].label)
@@ -56,7 +56,8 @@ def provenance(cell: dict) -> str:
     # Cells of earlier versions do not say.
     where = (f"{cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, commit {cell['commit']}"
              if "commit" in cell else "from an earlier run, see the history of the result file")
-    return f"{count(most, 'round')}{others}; {where}."
+    elsewhere = cell.get("processor", machine["processor"]) != machine["processor"]
+    return f"{count(most, 'round')}{others}; {where}{', on ' + cell['processor'] if elsewhere else ''}."
 
 
 def count(number: int, what: str) -> str:

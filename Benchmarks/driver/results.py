@@ -42,5 +42,8 @@ def load(path: Path) -> dict:
 
 
 def cells_to_keep(path: Path) -> dict:
-    """The cells of an earlier run that went without a problem."""
-    return {key: cell for key, cell in load(path)["cells"].items() if "problem" not in cell}
+    """The cells of an earlier run that went without a problem. Those of earlier versions do not say on which processor:
+    it was that of their run."""
+    found = load(path)
+    processor = {"processor": found["machine"]["processor"]}
+    return {key: processor | cell for key, cell in found["cells"].items() if "problem" not in cell}

@@ -22,8 +22,8 @@ def begin(cell: Cell, tools: Tools) -> dict:
             why = "does not take a batch in slices"
         entries[name] = {"status": "skipped" if why else "ok", **({"reason": why} if why else {}), "rounds": []}
     return {
-        "commit": machine.commit(), "started": machine.now(), "seconds": 0.0, "model": cell.model, "batch": cell.batch,
-        "slice": cell.shape.slice, "warm_up_steps": cell.shape.warm_up,
+        "commit": machine.commit(), "processor": machine.processor(), "started": machine.now(), "seconds": 0.0,
+        "model": cell.model, "batch": cell.batch, "slice": cell.shape.slice, "warm_up_steps": cell.shape.warm_up,
         "steps_per_round": cell.shape.steps, "interval_run": cell.shape.interval,
         **({"reference_batch": cell.reference_batch} if cell.reference_batch else {}), "contenders": entries,
     }
@@ -37,12 +37,13 @@ def begin_or_go_on(cell: Cell, result: dict | None, tools: Tools) -> dict:
 
 
 def credit(result: dict, outcome: Outcome) -> None:
-    """Notes what was added to a cell: how long it took, and the commit where it is another one than before."""
+    """Notes what was added to a cell: how long it took, and commit and processor where they are others than before."""
     # Cells of earlier versions have neither.
     if "commit" in result:
         result["seconds"] += outcome.seconds
-        if (now := machine.commit()) not in result["commit"]:
-            result["commit"] += f" and {now}"
+        for place, now in (("commit", machine.commit()), ("processor", machine.processor())):
+            if now not in result.setdefault(place, now):
+                result[place] += f" and {now}"
 
 
 def done(result: dict, names: Sequence[str], place: str) -> int:

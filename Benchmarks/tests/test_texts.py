@@ -17,6 +17,9 @@ def cell():
         "asdl-empirical": {"status": "failed", "reason": "no | such layer", "rounds": []}}}
 
 
+HERE = {"processor": "this processor"}
+
+
 class TableTests(unittest.TestCase):
     def test_columns_line_up_and_failures_say_why(self):
         lines = table.cell_text(cell()).splitlines()
@@ -36,13 +39,15 @@ class TableTests(unittest.TestCase):
         found["contenders"]["swift-sgd"] = found["contenders"]["swift-sgd"] | {
             "rounds": 3 * found["contenders"]["swift-sgd"]["rounds"]}
         found["contenders"]["torch-adamw"] = dict(found["contenders"]["torch-sgd"])
-        self.assertEqual(documents.provenance(found),
+        self.assertEqual(documents.provenance(found, HERE),
                          "1 round, 3 of Swift SGD; 2026-01-02 03:04:05, 2 minutes, commit abc.")
         found["contenders"]["swift-sgd"]["turns"] = found["contenders"]["torch-adamw"]["turns"] = [{}, {}]
         self.assertIn("3 of Swift SGD, 2 intervals in turns of Swift SGD and PyTorch AdamW, stock; ",
-                      documents.provenance(found))
+                      documents.provenance(found, HERE))
+        self.assertNotIn("processor", documents.provenance(found | HERE, HERE))
+        self.assertTrue(documents.provenance(found | {"processor": "another one"}, HERE).endswith(", on another one."))
         del found["commit"]
-        self.assertIn("from an earlier run", documents.provenance(found))
+        self.assertIn("from an earlier run", documents.provenance(found, HERE))
 
 
 class FileTests(unittest.TestCase):
@@ -55,6 +60,13 @@ class FileTests(unittest.TestCase):
         found = {"format": results.FORMAT, "cells": {"a": cell(), "b": {}}, "none": None, "list": [1, 2.5]}
         results.save(found, self.path)
         self.assertEqual(results.load(self.path), found)
+
+    def test_cells_that_are_kept_say_on_which_processor(self):
+        found = {"format": results.FORMAT, "machine": HERE, "cells": {
+            "old": {"batch": 1}, "new": {"processor": "another one"}, "bad": {"problem": "losses differ"}}}
+        results.save(found, self.path)
+        self.assertEqual(results.cells_to_keep(self.path),
+                         {"old": {"batch": 1} | HERE, "new": {"processor": "another one"}})
 
     def test_other_files_are_refused(self):
         for text in ("", "{}", '{"format": 0}'):
