@@ -31,3 +31,7 @@ extern "C" void fop_autocast_leave(fop_autocast previous) {
     autocast::set_autocast_enabled(device, previous.enabled);
     autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(previous.dtype));
 }
+
+extern "C" bool fop_autocast_is_enabled(int32_t device_type) {
+    return autocast::is_autocast_enabled(static_cast<at::DeviceType>(device_type));
+}

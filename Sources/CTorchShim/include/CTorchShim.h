@@ -66,6 +66,8 @@ struct fop_autocast {
 /// negative `dtype`, no longer.
 int32_t fop_autocast_enter(int32_t device_type, int32_t dtype, struct fop_autocast* previous);
 void fop_autocast_leave(struct fop_autocast previous);
+/// Whether they choose it.
+bool fop_autocast_is_enabled(int32_t device_type);
 
 struct AtenGeneratorOpaque;
 /// A generator of random numbers for a device ("cpu", "cuda:0"), seeded.

@@ -20,6 +20,9 @@ public func withoutAutocast<Result>(
     try inAutocastScope(device, dtype: -1, file, line, body)
 }
 
+/// Whether operators on a kind of device choose their own precision.
+func isAutocastEnabled(_ device: Device.Kind) -> Bool { fop_autocast_is_enabled(device.rawValue) }
+
 private func inAutocastScope<Result>(
     _ device: Device.Kind, dtype: Int32, _ file: StaticString, _ line: UInt, _ body: () throws -> Result
 ) rethrows -> Result {

@@ -12,7 +12,7 @@ extension Tensor {
     /// - Parameter weight: outputs x channels x kernel.
     func cheapPatches(weight: Tensor, stride: [Int], padding: [Int], dilation: [Int]) -> Tensor? {
         guard rank == 4, weight.rank == 4, device.kind == .cpu, dtype == weight.dtype,
-            dtype == .float32 || dtype == .float64
+            dtype == .float32 || dtype == .float64, !isAutocastEnabled(.cpu)
         else { return nil }
         let (shape, kernel) = (shape, weight.shape)
         guard count > 0, shape[1] == kernel[1] else { return nil }

@@ -94,6 +94,8 @@ final class ConvolutionTests: XCTestCase {
         let learned = grey.cloned()
         learned.setRequiresGradient(true)
         XCTAssertEqual(calls(Conv2d(1, 9, kernel: 3), learned), 1, "a picture with a gradient")
+        // A product would come out in another type than the next convolution.
+        withAutocast { XCTAssertEqual(calls(Conv2d(1, 9, kernel: 3), grey), 1, "autocast") }
     }
 
     func testAPictureThatTheKernelDoesNotFitIsRefused() {
