@@ -21,7 +21,7 @@ from driver import bars, calls, machine, results, rounds, table  # noqa: E402
 from driver.contenders import CONTENDERS  # noqa: E402
 from driver.failure import BenchmarkError  # noqa: E402
 from driver.inputs import Inputs  # noqa: E402
-from driver.plan import FURTHER, INTERVAL, MODELS, TURNS_PER_ROUND, Cell, Shape, make_plan  # noqa: E402
+from driver.plan import INTERVAL, MODELS, PACED_TURNS, TURNS_PER_ROUND, Cell, Shape, make_plan  # noqa: E402
 from driver.progress import Progress  # noqa: E402
 from driver.setup import (  # noqa: E402
     ROOT, SEED, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
@@ -38,8 +38,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME",
                         help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=positive,
-                        help="rounds, each with every contender once (5; --quick: 1); close contenders go on for "
-                             f"{FURTHER} times as many")
+                        help="rounds, each with every contender once (5; --quick: 1), and so many processes for each of "
+                             "those that are compared in turns")
     parser.add_argument("--quick", action="store_true", help="one small cell, one round: does everything work?")
     parser.add_argument("--full", action="store_true",
                         help="every contender in every cell, and ResNet-18 at 2048: hours")
@@ -79,15 +79,19 @@ def run_cell(
             progress.drop_cell(cell)
             return
         results.save(found, options.output)
-    further = options.rounds * FURTHER
-    for number in range(rounds.done(result, cell.close, "close_rounds") + 1, further + 1) if cell.close else ():
-        rounds.run_round(cell, result, workers, inputs, lambda contender, outcome: progress.done(
-            cell, f"further {number}/{further}", contender, outcome), cell.close, "close_rounds")
-        results.save(found, options.output)
-    processes = rounds.done(result, cell.turns, "turns") // TURNS_PER_ROUND
-    for number in range(processes + 1, options.rounds + 1) if cell.turns else ():
-        progress.turns_done(cell, number, options.rounds, rounds.run_turns(cell, result, workers, inputs))
-        results.save(found, options.output)
+    for names, place, turns, run_some, what in (
+            (cell.close, "paced_turns", PACED_TURNS, rounds.run_paced, "pair of processes"),
+            (cell.turns, "turns", TURNS_PER_ROUND, rounds.run_turns, "process")):
+        first = rounds.done(result, names, place) // turns + 1
+        for number in range(first, options.rounds + 1) if names else ():
+            try:
+                seconds = run_some(cell, result, workers, inputs)
+            except BenchmarkError as error:
+                # What was measured in rounds stays.
+                say(f"{cell.key}, in turns: {error}")
+                break
+            progress.turns_done(cell, f"{what} {number}/{options.rounds}", names, seconds)
+            results.save(found, options.output)
 
 
 def run_cells(cells: list[Cell], options: argparse.Namespace, workers: Workers, inputs: Inputs, found: dict) -> None:

@@ -30,11 +30,11 @@ def rounds(results: dict, model: str, batch: int, name: str, place: str = "round
 def step_ratio(
     numerator: str, denominator: str, batch: int, model: str = MAIN
 ) -> Callable[[dict], float | None]:
-    """Of intervals next to each other: in turns within a process where both took turns, else in rounds."""
+    """Of steps as near to each other as there are: in turns within a process, of two that wait for each other, in rounds."""
     def measure(results: dict) -> float | None:
         def pairs(place: str) -> list[tuple[dict, dict]]:
             return list(zip(*(rounds(results, model, batch, name, place) or [] for name in (numerator, denominator))))
-        found = pairs("turns") or pairs("rounds") + pairs("close_rounds")
+        found = pairs("turns") or pairs("paced_turns") or pairs("rounds")
         return ratio(*zip(*found)) if found else None
     return measure
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from . import table
 from .contenders import CONTENDERS
 from .failure import BenchmarkError
+from .plan import PACE
 
 FULL_NOTE = "Heavy cells have fewer contenders; `make bench ARGS=--full` runs all of them everywhere."
 
@@ -49,7 +50,7 @@ def provenance(cell: dict, machine: dict) -> str:
     most = max(rounds, key=lambda number: len(rounds[number]))
     others = "".join(f", {number} of {', '.join(names)}" for number, names in rounds.items()
                      if number not in (0, most))
-    for place, what in (("close_rounds", "further rounds"), ("turns", "intervals in turns")):
+    for place, what in (("paced_turns", f"times {PACE} steps in turns"), ("turns", "intervals in turns")):
         found = {CONTENDERS[name].label: entry[place] for name, entry in cell["contenders"].items() if place in entry}
         if found:
             others += f", {min(map(len, found.values()))} {what} of {' and '.join(found)}"

@@ -36,7 +36,7 @@ class Cell:
     shape: Shape = WHOLE
     contenders: tuple[str, ...] = ALL
     close: tuple[str, ...] = ()
-    """Contenders that go on among themselves for `FURTHER` times as many rounds."""
+    """Two contenders that are also compared a few steps at a time, each in a process that waits for the other."""
     turns: tuple[str, ...] = ()
     """Contenders that are also compared within a process, interval by interval."""
     reference_batch: int | None = None
@@ -64,10 +64,12 @@ MODELS = {
 }
 SLICE = 256
 
-FURTHER = 2
-"""Rounds of a cell's close contenders after the others', as a multiple of theirs."""
 TURNS_PER_ROUND = 5
 """Intervals that each has of those that take turns within a process; there are as many processes as rounds."""
+PACE = 5
+"""Steps that two take in turn whose processes wait for each other."""
+PACED_TURNS = 10
+"""Turns that each of them has in a pair of processes; there are as many pairs as rounds."""
 
 DEFAULT = [
     Cell("resnet", 2048, close=CLOSE, turns=TURNS),
@@ -110,8 +112,10 @@ def make_plan(
 def with_contenders(cell: Cell, names: Sequence[str]) -> Cell:
     def among(those: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in those if name in names)
-    turns = among(cell.turns)
-    return replace(cell, contenders=tuple(names), close=among(cell.close), turns=turns if len(turns) > 1 else ())
+    def several(those: tuple[str, ...]) -> tuple[str, ...]:
+        return those if len(those) > 1 else ()
+    return replace(
+        cell, contenders=tuple(names), close=several(among(cell.close)), turns=several(among(cell.turns)))
 
 
 def unplanned(model: str, batch: int) -> Cell:

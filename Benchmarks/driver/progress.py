@@ -1,9 +1,10 @@
 """Says what is done, how long it took and what remains."""
 import statistics
 import sys
+from collections.abc import Sequence
 
 from .contenders import CONTENDERS, Contender
-from .plan import FURTHER, Cell
+from .plan import Cell
 from .summary import round_mean
 from .workers import Outcome
 
@@ -13,7 +14,6 @@ class Progress:
         """`found`: the cells that the result file has already."""
         self.remaining = {
             (cell.key, name): missing(found.get(cell.key), name, "rounds", rounds)
-            + (missing(found.get(cell.key), name, "close_rounds", rounds * FURTHER) if name in cell.close else 0)
             for cell in cells for name in cell.contenders}
         self.seen: dict[tuple[str, str], float] = {}
         """Seconds that a worker took; of those not seen yet the mean of the others is expected."""
@@ -36,9 +36,8 @@ class Progress:
         print(f"  {cell.key:<28} {what_for:<13} {contender.label:<28} {what}   {self.left()}",
               file=sys.stderr, flush=True)
 
-    def turns_done(self, cell: Cell, number: int, count: int, outcome: Outcome) -> None:
-        print(f"  {cell.key:<28} process {number}/{count}, in turns: {', '.join(cell.turns)}   "
-              f"{outcome.seconds:.0f} s", file=sys.stderr, flush=True)
+    def turns_done(self, cell: Cell, what_for: str, names: Sequence[str], seconds: float) -> None:
+        print(f"  {cell.key:<28} {what_for}, in turns: {', '.join(names)}   {seconds:.0f} s", file=sys.stderr, flush=True)
 
     def left(self) -> str:
         typical = statistics.mean(self.seen.values())

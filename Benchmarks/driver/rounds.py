@@ -1,11 +1,14 @@
 """The rounds of one cell: in each, every contender in turn, in a fresh process."""
+import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
 from . import machine
 from .contenders import CONTENDERS, Contender, Shape, Tools, turn_arguments, unavailable
 from .failure import BenchmarkError
 from .inputs import Inputs
-from .plan import REFERENCE, TURNS_PER_ROUND, Cell, shape_for
+from .plan import PACE, PACED_TURNS, REFERENCE, TURNS_PER_ROUND, Cell, shape_for
 from .workers import Outcome, Workers
 
 TOLERANCE = 1e-3
@@ -36,11 +39,11 @@ def begin_or_go_on(cell: Cell, result: dict | None, tools: Tools) -> dict:
     return result
 
 
-def credit(result: dict, outcome: Outcome) -> None:
+def credit(result: dict, seconds: float) -> None:
     """Notes what was added to a cell: how long it took, and commit and processor where they are others than before."""
     # Cells of earlier versions have neither.
     if "commit" in result:
-        result["seconds"] += outcome.seconds
+        result["seconds"] += seconds
         for place, now in (("commit", machine.commit()), ("processor", machine.processor())):
             if now not in result.setdefault(place, now):
                 result[place] += f" and {now}"
@@ -53,15 +56,10 @@ def done(result: dict, names: Sequence[str], place: str) -> int:
 
 
 def run_round(
-    cell: Cell, result: dict, workers: Workers, inputs: Inputs, report: Callable[[Contender, Outcome], None],
-    names: Sequence[str] | None = None, place: str = "rounds"
+    cell: Cell, result: dict, workers: Workers, inputs: Inputs, report: Callable[[Contender, Outcome], None]
 ) -> None:
-    """Of all contenders of a cell, or of some.
-
-    Every other round goes backwards, so that nobody is always the first. `place` is where the results are kept.
-    """
-    names = cell.contenders if names is None else names
-    for name in names if done(result, names, place) % 2 == 0 else names[::-1]:
+    """Of all contenders of a cell. Every other round goes backwards, so that nobody is always the first."""
+    for name in cell.contenders if done(result, cell.contenders, "rounds") % 2 == 0 else cell.contenders[::-1]:
         entry = result["contenders"][name]
         if entry["status"] != "ok":
             continue
@@ -69,27 +67,55 @@ def run_round(
         if cell.reference_batch:
             outcome = run(contender, cell.model, cell.reference_batch, REFERENCE, workers, inputs)
             keep(outcome, entry, "reference_rounds")
-            credit(result, outcome)
+            credit(result, outcome.seconds)
         if entry["status"] == "ok":
             outcome = run(contender, cell.model, cell.batch, cell.shape, workers, inputs)
-            keep(outcome, entry, place)
-            credit(result, outcome)
+            keep(outcome, entry, "rounds")
+            credit(result, outcome.seconds)
         report(contender, outcome)
 
 
-def run_turns(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> Outcome:
-    """One process in which contenders take turns; what it reports is added to theirs."""
+def run_turns(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> float:
+    """One process in which contenders take turns; what it reports is added to theirs. Returns the seconds it took."""
     contenders = [CONTENDERS[name] for name in cell.turns]
     outcome = workers.run(contenders[0], turn_arguments(
         contenders, TURNS_PER_ROUND, workers.tools, cell.model, inputs.batch(cell.model, cell.batch),
         inputs.weights(cell.model), cell.shape))
     if outcome.report is None:
-        raise BenchmarkError(f"{cell.key}, in turns: {outcome.reason}")
+        raise BenchmarkError(outcome.reason)
     for contender in contenders:
         found = outcome.report["turns"][contender.worker_name]
         result["contenders"][contender.name].setdefault("turns", []).extend(map(rounded, found))
-    credit(result, outcome)
-    return outcome
+    credit(result, outcome.seconds)
+    return outcome.seconds
+
+
+def run_paced(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> float:
+    """A process for each of two close contenders, of which one waits while the other takes a few steps.
+
+    What the machine does to one it does to the other within seconds, though they are different programs. Returns the
+    seconds it took.
+    """
+    start = time.monotonic()
+    shape = replace(cell.shape, steps=PACE * PACED_TURNS)
+    contenders = [CONTENDERS[name] for name in cell.close]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(workers.paced(contender, [*contender.arguments(
+                workers.tools, cell.model, inputs.batch(cell.model, cell.batch), inputs.weights(cell.model), shape),
+                "--pace", str(PACE)]))
+            for contender in contenders]
+        for turn in range(PACED_TURNS):
+            for process in processes if turn % 2 == 0 else processes[::-1]:
+                process.go_on()
+        for contender, process in zip(contenders, processes):
+            report = process.report()
+            found = [rounded({key: report[key][first:first + PACE] for key in ("milliseconds", "curvature")})
+                     for first in range(0, PACE * PACED_TURNS, PACE)]
+            result["contenders"][contender.name].setdefault("paced_turns", []).extend(found)
+    seconds = time.monotonic() - start
+    credit(result, seconds)
+    return seconds
 
 
 def run(contender: Contender, model: str, batch: int, shape: Shape, workers: Workers, inputs: Inputs) -> Outcome:

@@ -1,6 +1,5 @@
 """Starts one worker process and reads what it reports."""
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -8,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contenders import Contender, Tools
+from .paced import PacedWorker, reason
 from .peer_server import PeerServer, TookTooLong
 
+PEER = Path(__file__).resolve().parents[1] / "peers" / "worker.py"
 TIME_LIMIT = 900
 """Seconds after which a worker is stopped."""
 
@@ -59,6 +60,11 @@ class Workers:
             raise
         return process.returncode, output, errors
 
+    def paced(self, contender: Contender, arguments: Sequence[str]) -> PacedWorker:
+        """One that waits for its turns. Started as it is, also a Python one: the server runs one at a time."""
+        program = [self.tools.swift_worker] if contender.program == "swift" else [self.tools.python, PEER]
+        return PacedWorker([*map(str, program), *arguments], self.environment, TIME_LIMIT)
+
     def close(self) -> None:
         self.server.close()
 
@@ -69,11 +75,3 @@ def prefer_as_victim(pid: int) -> None:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
     except OSError:
         pass
-
-
-def reason(code: int, errors: str) -> str:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    if code == -signal.SIGKILL:
-        return "was killed: the machine's memory is not enough"
-    text = lines[-1] if lines else "without a word"
-    return text if code > 0 else f"ended by signal {-code}: {text}"

@@ -34,6 +34,8 @@ def add_step_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slice", type=int, default=0)
     parser.add_argument("--learning-rate", type=float, default=0.01, help="SGD's; its losses are compared")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pace", type=int, default=0, help="steps to take at a time, after each of which it says "
+                        "'ready' and waits for a line; 0 to take all")
     parser.add_argument("--tuned", action="store_true", help="our allocator settings, channels last, fused updates")
     parser.add_argument("--kfac-source", help="folder of kfac-pytorch's source")
 
@@ -71,6 +73,8 @@ def run_steps(options: argparse.Namespace) -> dict:
     start_memory = memory.resident()
     times, curvature, losses = [], [], []
     for index in range(options.warm_up + options.steps):
+        if options.pace and index >= options.warm_up and (index - options.warm_up) % options.pace == 0:
+            wait_for_turn()
         start = time.perf_counter()
         losses.append(contender.step(batch))
         elapsed = time.perf_counter() - start
@@ -84,6 +88,13 @@ def run_steps(options: argparse.Namespace) -> dict:
         "milliseconds": times, "curvature": curvature, "losses": losses, "start_memory_bytes": start_memory,
         "peak_memory_bytes": memory.peak(), "threads": torch.get_num_threads(), "libtorch": torch.__version__,
     }
+
+
+def wait_for_turn() -> None:
+    """Two processes that wait for each other see the same of the machine."""
+    print("ready", flush=True)
+    if not sys.stdin.readline():
+        raise RuntimeError("nobody said when to go on")
 
 
 def run_operators(options: argparse.Namespace) -> dict:

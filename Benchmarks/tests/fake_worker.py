@@ -62,6 +62,8 @@ def report(words, loss):
         if option(words, "--model") == os.environ.get("FAKE_FAILURE"):
             raise RuntimeError("it does not work here")
         return samples_report(words) if words[0] == "samples" else times_report(words)
+    if os.environ.get("FAKE_FAILURE") in words and ("--pace" in words or words[0] == "turns"):
+        sys.exit("it does not work here")
     if words[0] == "turns":
         names = words[words.index("--contenders") + 1:words.index("--turns")]
         return {"turns": {name: [in_turn(name, int(option(words, "--interval")))] * int(option(words, "--turns"))
@@ -71,6 +73,10 @@ def report(words, loss):
         raise RuntimeError("it does not work here")
     plain, curvature = TIMES.get(contender, (12.0, 24.0))
     warm_up, steps = int(option(words, "--warm-up")), int(option(words, "--steps"))
+    if "--pace" in words:
+        for _ in range(0, steps, int(option(words, "--pace"))):
+            print("ready", flush=True)
+            sys.stdin.readline()
     due = [contender != "sgd" and step % interval == 0 for step in range(warm_up, warm_up + steps)]
     return {
         "milliseconds": [curvature if is_due else plain for is_due in due], "curvature": due,
@@ -107,4 +113,4 @@ if __name__ == "__main__":
     elif sys.argv[1].endswith("server.py"):
         serve()
     elif not sys.argv[1].endswith("write_inputs.py"):
-        print(json.dumps(report(sys.argv[1:], 2.5)))
+        print(json.dumps(report(sys.argv[2:] if sys.argv[1].endswith(".py") else sys.argv[1:], 2.5)))

@@ -59,8 +59,9 @@ class CommandTests(unittest.TestCase):
         first, second, further = names[:all_of], names[all_of:2 * all_of], names[2 * all_of:]
         self.assertEqual(second, first[::-1])
         # Ours and PyTorch's.
-        self.assertEqual(further, ["sgd", "sgd"] * 2 * plan.FURTHER)
-        self.assertEqual(len(cell["contenders"]["torch-sgd-tuned"]["close_rounds"]), 2 * plan.FURTHER)
+        self.assertEqual(further, ["sgd", "sgd"] * 2)
+        turns = cell["contenders"]["torch-sgd-tuned"]["paced_turns"]
+        self.assertEqual((len(turns), len(turns[0]["milliseconds"])), (2 * plan.PACED_TURNS, plan.PACE))
         self.assertEqual(len(cell["contenders"]["swift-kfac"]["turns"]), 2 * plan.TURNS_PER_ROUND)
 
     def test_a_batch_is_compared_with_another_in_the_same_round(self):
@@ -81,6 +82,15 @@ class CommandTests(unittest.TestCase):
         self.assertEqual((entry["status"], entry["reason"]), ("failed", "RuntimeError: it does not work here"))
         self.assertEqual(self.log.read_text().count("--contender soap"), 2)
         self.assertRegex(done.stdout, r"SOAP \(pytorch-optimizer\) +failed: RuntimeError: it does not work here")
+
+    def test_turns_that_fail_leave_the_rounds(self):
+        done, found = self.bench("--contenders", "swift-sgd", "torch-sgd-tuned", "swift-kfac", FAKE_FAILURE="--pace")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("resnet:2048, in turns: ", done.stdout + done.stderr)
+        self.assertIn("it does not work here", done.stdout + done.stderr)
+        entry = found["cells"]["resnet:2048"]["contenders"]["swift-sgd"]
+        self.assertEqual((len(entry["rounds"]), len(entry["turns"])), (2, 2 * plan.TURNS_PER_ROUND))
+        self.assertNotIn("paced_turns", entry)
 
     def test_other_work_is_not_compared(self):
         done, found = self.bench(FAKE_LOSS="2.6")
@@ -105,9 +115,10 @@ class CommandTests(unittest.TestCase):
         done, found = self.bench("--resume", "--contenders", "swift-sgd", "torch-sgd-tuned", "swift-fop-2")
         self.assertEqual(done.returncode, 0, done.stderr)
         entry = found["cells"]["resnet:512"]["contenders"]["swift-sgd"]
-        self.assertEqual([len(entry[place]) for place in ("rounds", "close_rounds", "turns")],
-                         [2, 2 * plan.FURTHER, 2 * plan.TURNS_PER_ROUND])
-        self.assertEqual(self.log.read_text().count("resnet-512.safetensors"), 3 + 2 * plan.FURTHER + 1)
+        self.assertEqual([len(entry[place]) for place in ("rounds", "paced_turns", "turns")],
+                         [2, 2 * plan.PACED_TURNS, 2 * plan.TURNS_PER_ROUND])
+        # Of the second round: three processes, a pair of processes, and one for all.
+        self.assertEqual(self.log.read_text().count("resnet-512.safetensors"), 3 + 2 + 1)
 
     def test_what_is_missing_is_named(self):
         for place in (self.worker, self.folder / "reference-venv" / "bin" / "python"):

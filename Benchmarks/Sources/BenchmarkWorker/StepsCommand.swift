@@ -1,6 +1,10 @@
 import ArgumentParser
 import Torch
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// `BenchmarkWorker steps`: sets up, warms up, times a number of steps.
 struct StepsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,6 +13,11 @@ struct StepsCommand: ParsableCommand {
     @OptionGroup var work: TimedWork
     @OptionGroup var network: TimedNetwork
     @OptionGroup var given: GivenInputs
+    @Option(
+        help: "Steps to take at a time, after each of which it says 'ready' and waits for a line; 0 to take all.")
+    var pace = 0
+
+    func validate() throws { try checkNumbers([("pace", pace, 0)]) }
 
     func run() throws {
         try TorchRuntime.setThreadCount(network.threads)
@@ -17,8 +26,18 @@ struct StepsCommand: ParsableCommand {
         let startMemory = ProcessMemory.resident
         var run = TimedSteps()
         try trainee.take(given.warmUp, on: batch, areWarmUp: true, into: &run)
-        try trainee.take(work.steps, on: batch, into: &run)
+        for first in stride(from: 0, to: work.steps, by: pace > 0 ? pace : work.steps) {
+            if pace > 0 { try waitForTurn() }
+            try trainee.take(pace > 0 ? min(pace, work.steps - first) : work.steps, on: batch, into: &run)
+        }
         try trainee.check()
         try StepsReport(run, startMemory: startMemory).print()
+    }
+
+    /// Two processes that wait for each other see the same of the machine.
+    private func waitForTurn() throws {
+        print("ready")
+        fflush(nil)
+        guard readLine() != nil else { throw ValidationError("nobody said when to go on") }
     }
 }
