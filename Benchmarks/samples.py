@@ -16,7 +16,7 @@ from driver.failure import BenchmarkError  # noqa: E402
 from driver.setup import (  # noqa: E402
     ROOT, add_tool_options, exit_status, find_tools, positive, repeating_command, say)
 
-CELLS = [("resnet", 2048), ("vit", 1024), ("resnet", 8192)]
+CELLS = [("resnet", 2048), ("vit", 1024), ("resnet", 8192), ("resnet", 512)]
 """Models and batches, in the order in which they are measured."""
 TIMED_BATCHES = {"resnet": [512, 2048, 8192], "vit": [1024]}
 SAMPLES = ["32", "64", "128", "256", "512", "1024", "2048", "rows:8", "rows:16", "rows:32", "all"]

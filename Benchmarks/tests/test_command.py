@@ -145,7 +145,7 @@ class CommandTests(unittest.TestCase):
         done, found, text = self.samples()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([(cell["model"], cell["batch"], cell["training_steps"]) for cell in found["cells"]],
-                         [(model, batch, steps) for model, batch in (("resnet", 2048), ("vit", 1024), ("resnet", 8192))
+                         [(model, batch, steps) for model, batch in (("resnet", 2048), ("vit", 1024), ("resnet", 8192), ("resnet", 512))
                           for steps in (0, 50)])
         sample = found["cells"][0]["samples"]["64"]
         self.assertEqual(sample["step"]["error"], [3 / 64, 6 / 64, 12 / 64])

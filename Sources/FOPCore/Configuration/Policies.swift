@@ -46,9 +46,10 @@ public enum LossReduction: Equatable, Sendable {
 public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
-    /// At least 512 for the output's factor and 128 for the input's, and enough for 16 rows (examples times positions) per
-    /// dimension. The default: the step is about as far from that of all examples as with the factors of another batch
-    /// (`make bench-samples` measures it). Inputs are alike where output gradients are not: a few examples that the
+    /// For the output's factor half of the batch's, but no fewer than 256 and no more than 512 if there are so many, for the
+    /// input's 128; or as many as make 16 rows (examples times positions) per dimension, if that is more. The default: the
+    /// step is about as far from that of all examples as with the factors of another batch (`make bench-samples` measures
+    /// it). Inputs are alike where output gradients are not: a few examples that the
     /// network gets wrong have most of their square.
     case automatic
     /// At most so many, evenly spread over the batch.
@@ -56,6 +57,10 @@ public enum FactorExamples: Equatable, Sendable {
 
     /// How many rows for each dimension of a factor ``automatic`` asks for.
     public static let rowsPerDimension = 16
+
+    /// How many examples ``automatic`` asks for at least, for an output's factor. What half of a batch misses is less than
+    /// what two batches differ by.
+    static func leastForOutputs(batchSize: Int) -> Int { min(512, max(256, batchSize / 2)) }
 }
 
 /// Whose labels the curvature is made of (section 2 of the algorithm).

@@ -151,7 +151,8 @@ final class Gathering {
         case .automatic:
             let size = block.factorSize(record)
             let needed = FactorExamples.rowsPerDimension * size.dimension / max(size.rowsPerExample, 1)
-            var sample = record.thinned(to: share(max(512, needed)))
+            let least = FactorExamples.leastForOutputs(batchSize: current.slice?.batchSize ?? record.examples)
+            var sample = record.thinned(to: share(max(least, needed)))
             sample.inputExamples = share(max(128, needed))
             return sample
         }

@@ -21,7 +21,6 @@ func splitDamping(_ damping: Double, inputDiagonal: Tensor, outputDiagonal: Tens
 /// `matrix + amount I`; `amount` has the shape of the batch.
 func addingToDiagonal(_ matrix: Tensor, _ amount: Tensor) -> Tensor {
     let result = matrix.cloned()
-    let diagonal = result.diagonal()
-    diagonal.copy(from: diagonal + amount.unsqueezed(-1))
+    result.diagonal().addInPlace(amount.unsqueezed(-1))
     return result
 }

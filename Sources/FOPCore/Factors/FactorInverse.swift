@@ -43,20 +43,20 @@ func robustInverses(
 /// Nil where a matrix is not positive definite or the inverse is not finite.
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
-    let failed = info.isGreater(than: 0).any().logicalOr(hasLostPivot(factor, of: matrix))
-    guard !failed.item(as: Bool.self) else { return nil }
+    guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
     // Row by row in memory, as a saved state has it: products of another layout round differently, and a resumed run
     // would too. LAPACK's inverse lies column by column, and is symmetric.
     let inverse = factor.choleskyInverse().transposed().contiguous()
-    return isFinite(inverse) ? inverse : nil
+    return isMoreThanRounding(inverse, of: matrix) ? inverse : nil
 }
 
-/// Whether what Cholesky left of a diagonal entry is no more than rounding: the matrix is singular then as far as numbers of
-/// its type can tell, and the inverse would be noise that can lead uphill.
-private func hasLostPivot(_ factor: Tensor, of matrix: Tensor) -> Tensor {
-    let roots = factor.diagonal()
+/// Whether an inverse is finite, and no diagonal entry of it shows that what Cholesky left of the matrix's own entry is no more
+/// than rounding: the matrix would be singular then as far as numbers of its type can tell, and the inverse noise that can
+/// lead uphill. No other entry of a positive definite matrix is above the diagonal's.
+private func isMoreThanRounding(_ inverse: Tensor, of matrix: Tensor) -> Bool {
     let rounding = matrix.dtype == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne)
-    return (roots * roots).isLessOrEqual(to: matrix.diagonal() * (8 * rounding)).any()
+    // Their product is 1 for a diagonal matrix; not a number is not below anything.
+    return (inverse.diagonal() * matrix.diagonal()).max().item(as: Double.self) < 1 / (8 * rounding)
 }
 
 /// A sum is finite only if its terms are.
