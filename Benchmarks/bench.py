@@ -38,8 +38,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME",
                         help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=positive,
-                        help="rounds, each with every contender once (5; --quick: 1), and so many processes for each of "
-                             "those that are compared in turns")
+                        help="rounds, each with every contender once (5; --quick: 1), and so many processes for "
+                             "each of those that are compared in turns")
     parser.add_argument("--quick", action="store_true", help="one small cell, one round: does everything work?")
     parser.add_argument("--full", action="store_true",
                         help="every contender in every cell, and ResNet-18 at 2048: hours")

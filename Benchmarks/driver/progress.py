@@ -37,7 +37,8 @@ class Progress:
               file=sys.stderr, flush=True)
 
     def turns_done(self, cell: Cell, what_for: str, names: Sequence[str], seconds: float) -> None:
-        print(f"  {cell.key:<28} {what_for}, in turns: {', '.join(names)}   {seconds:.0f} s", file=sys.stderr, flush=True)
+        print(f"  {cell.key:<28} {what_for}, in turns: {', '.join(names)}   {seconds:.0f} s",
+              file=sys.stderr, flush=True)
 
     def left(self) -> str:
         typical = statistics.mean(self.seen.values())

@@ -68,6 +68,19 @@ class BarTests(unittest.TestCase):
         entries["swift-sgd"]["turns"] = [round_([20.0], [False])] * 2
         self.assertEqual(self.verdict(found, "FOP step / our own SGD"), ["0.600", "met", ""])
 
+    def test_fops_own_work_is_the_bound_against_kfac(self):
+        def run(contender, sums, products):
+            def phase(name, milliseconds, **operators):
+                return {"phase": name, "milliseconds": milliseconds, "operators": [
+                    {"name": f"aten::{operator}", "milliseconds": spent} for operator, spent in operators.items()]}
+            return {"contender": contender, "batch": 2048, "phases": [
+                phase("forward", 50.0, matmul=9.0),
+                phase("backward", 40.0, native_batch_norm_backward=sums, matmul=9.0),
+                phase("update", 10.0, matmul=products)]}
+        profile = {"runs": [run("kfac", 0.0, 1.0), run("fop-2", 2.0, 4.0), run("fop-2", 2.0, 4.0) | {"batch": 512}]}
+        self.assertEqual(self.verdict(results(), "FOP step / our K-FAC", profile), ["-", "not measured", "1.050"])
+        self.assertEqual(self.verdict(results(), "FOP step / our K-FAC", {"runs": []})[2], "")
+
     def test_bounds(self):
         sgd = round_([10.0] * 10, [False] * 10)
         asdl = round_([20.0] * 10, [False] * 10)

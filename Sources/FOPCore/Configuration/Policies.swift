@@ -46,11 +46,11 @@ public enum LossReduction: Equatable, Sendable {
 public enum FactorExamples: Equatable, Sendable {
     /// All.
     case all
-    /// For the output's factor half of the batch's, but no fewer than 256 and no more than 512 if there are so many, for the
-    /// input's 128; or as many as make 16 rows (examples times positions) per dimension, if that is more. The default: the
-    /// step is about as far from that of all examples as with the factors of another batch (`make bench-samples` measures
-    /// it). Inputs are alike where output gradients are not: a few examples that the
-    /// network gets wrong have most of their square.
+    /// For the output's factor half of the batch's, but no fewer than 256 and no more than 512 if there are so many,
+    /// for the input's 128; or as many as make 16 rows (examples times positions) per dimension, if that is more. The
+    /// default: the step is about as far from that of all examples as with the factors of another batch (measured by
+    /// `make bench-samples`). Inputs are alike where output gradients are not: a few examples that the network gets
+    /// wrong have most of their square.
     case automatic
     /// At most so many, evenly spread over the batch.
     case atMost(Int)
@@ -58,8 +58,8 @@ public enum FactorExamples: Equatable, Sendable {
     /// How many rows for each dimension of a factor ``automatic`` asks for.
     public static let rowsPerDimension = 16
 
-    /// How many examples ``automatic`` asks for at least, for an output's factor. What half of a batch misses is less than
-    /// what two batches differ by.
+    /// How many examples ``automatic`` asks for at least, for an output's factor. What half of a batch misses is less
+    /// than what two batches differ by.
     static func leastForOutputs(batchSize: Int) -> Int { min(512, max(256, batchSize / 2)) }
 }
 
@@ -67,8 +67,8 @@ public enum FactorExamples: Equatable, Sendable {
 public enum FisherType: Equatable, Sendable {
     /// The true labels, from the same backward pass as the gradients. The default.
     case empirical
-    /// Labels drawn from the model's own predictions: so many more backward passes on curvature steps. Needs to know the
-    /// predictions, see `FOP.backward(_:predictions:)`.
+    /// Labels drawn from the model's own predictions: so many more backward passes on curvature steps. Needs to know
+    /// the predictions, see `FOP.backward(_:predictions:)`.
     case monteCarlo(samples: Int = 1)
     /// The expectation over the model's own predictions: one more backward pass per class on curvature steps, for small
     /// models.

@@ -50,9 +50,9 @@ private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     return isMoreThanRounding(inverse, of: matrix) ? inverse : nil
 }
 
-/// Whether an inverse is finite, and no diagonal entry of it shows that what Cholesky left of the matrix's own entry is no more
-/// than rounding: the matrix would be singular then as far as numbers of its type can tell, and the inverse noise that can
-/// lead uphill. No other entry of a positive definite matrix is above the diagonal's.
+/// Whether an inverse is finite, and no diagonal entry of it shows that what Cholesky left of the matrix's own entry
+/// is no more than rounding: the matrix would be singular then as far as numbers of its type can tell, and the inverse
+/// noise that can lead uphill. No other entry of a positive definite matrix is above the diagonal's.
 private func isMoreThanRounding(_ inverse: Tensor, of matrix: Tensor) -> Bool {
     let rounding = matrix.dtype == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne)
     // Their product is 1 for a diagonal matrix; not a number is not below anything.

@@ -9,8 +9,8 @@ enum InputProductMethod {
     /// See ``RowPairProducts``.
     case rowPairs(RowPairProducts)
 
-    /// The cheapest for images like this. On other devices than CPUs unfolding is cheap, and convolutions may round more
-    /// than factors should be.
+    /// The cheapest for images like this. On other devices than CPUs unfolding is cheap, and convolutions may round
+    /// more than factors should be.
     init(_ layer: ConvolutionGeometry, _ image: Tensor) {
         self = .unfolding
         guard image.device.kind == .cpu, layer.kernel.contains(where: { $0 > 1 }) else { return }

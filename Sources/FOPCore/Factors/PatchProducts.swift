@@ -10,9 +10,9 @@ private enum Op {
 /// Summed over *all* positions whose patch touches the image, the product of two kernel positions depends on their
 /// difference alone: it is the correlation of the image with itself at that lag. A single convolution has all of them,
 /// that of the weight gradient with the image in both places: for 3 x 3 kernels 15 products of c x c instead of 81, as
-/// opposite lags have the same, and no copy of the image for each kernel position. What positions outside of the layer's
-/// own output add is taken off again. They lie along the border and see a few rows of the image only: as channels these
-/// make a problem of one dimension less.
+/// opposite lags have the same, and no copy of the image for each kernel position. What positions outside of the
+/// layer's own output add is taken off again. They lie along the border and see a few rows of the image only: as
+/// channels these make a problem of one dimension less.
 struct PatchProducts {
     let groups: Int
 
@@ -88,9 +88,9 @@ struct PatchProducts {
         return windows.flipped(first).permuted(order).contiguous()
     }
 
-    /// The correlation of each channel with each at all lags, groups x channels x channels x lags…, each dimension's from
-    /// -(K - 1) to K - 1. Those of the first dimension are computed from 0 on: at the opposite lag the two channels have
-    /// changed places.
+    /// The correlation of each channel with each at all lags, groups x channels x channels x lags…, each dimension's
+    /// from -(K - 1) to K - 1. Those of the first dimension are computed from 0 on: at the opposite lag the two
+    /// channels have changed places.
     private func correlations(_ image: Tensor, _ axes: [PatchAxis]) -> Tensor {
         let channels = image.size(1) / groups
         let reach = axes.map { ($0.kernel - 1) * $0.dilation }

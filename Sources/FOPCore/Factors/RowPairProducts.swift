@@ -3,10 +3,10 @@ import TorchCore
 /// The sum over examples and positions of a a^T, where a is the patch that a convolution of two dimensions sees at a
 /// position, from products of the image's rows with one another.
 ///
-/// Two rows that lie under one patch are multiplied whole, all of their pixels and channels with each other. What a pair
-/// of kernel positions adds up to is the sum of those of these products that some position brings under the pair. Nothing
-/// is unfolded, and nothing at the border has to be taken off again, so that this is the fastest way for small images. The
-/// cost grows with the square of their width.
+/// Two rows that lie under one patch are multiplied whole, all of their pixels and channels with each other. What a
+/// pair of kernel positions adds up to is the sum of those of these products that some position brings under the pair.
+/// Nothing is unfolded, and nothing at the border has to be taken off again, so that this is the fastest way for small
+/// images. The cost grows with the square of their width.
 struct RowPairProducts {
     /// Down and across.
     let rows, columns: PatchAxis
@@ -54,8 +54,8 @@ struct RowPairProducts {
         }
     }
 
-    /// From products of pixels, pairs of rows x (width * channels) x (width * channels), the sum over the positions across:
-    /// pairs of rows x kernel columns x channels x kernel columns x channels.
+    /// From products of pixels, pairs of rows x (width * channels) x (width * channels), the sum over the positions
+    /// across: pairs of rows x kernel columns x channels x kernel columns x channels.
     private func acrossPositions(_ products: Tensor) -> Tensor {
         let pixels = [columns.size, channels]
         let pairs = products.reshaped([products.size(0)] + pixels + pixels)

@@ -4,11 +4,11 @@ private enum Op {
     static let asStrided = Operator("aten::as_strided")
 }
 
-/// Convolutions as matrix products with the patches of the image, where that is faster on a CPU than `aten::convolution`: in
-/// the forward or the backward pass LibTorch takes twice as long, and up to four times.
+/// Convolutions as matrix products with the patches of the image, where that is faster on a CPU than
+/// `aten::convolution`: in the forward or the backward pass LibTorch takes twice as long, and up to four times.
 extension Tensor {
-    /// The patches that a convolution without groups sees, N x (channels * kernel) x height x width of the output, if they
-    /// are cheap to form: of 1 x 1 kernels that leave pixels out, and of images of one channel.
+    /// The patches that a convolution without groups sees, N x (channels * kernel) x height x width of the output, if
+    /// they are cheap to form: of 1 x 1 kernels that leave pixels out, and of images of one channel.
     /// - Parameter weight: outputs x channels x kernel.
     func cheapPatches(weight: Tensor, stride: [Int], padding: [Int], dilation: [Int]) -> Tensor? {
         guard rank == 4, weight.rank == 4, device.kind == .cpu, dtype == weight.dtype,
