@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from . import table
+from .bars import INDISPENSABLE
 from .contenders import CONTENDERS
 from .failure import BenchmarkError
 from .plan import PACE
@@ -100,13 +101,13 @@ def profile(found: dict) -> str:
 
 
 def kinds(peers: list[dict]) -> str:
-    """Where the time of PyTorch's SGD goes, by kind of operator, and what its convolutions alone would take."""
+    """Where the time of PyTorch's SGD goes, by kind of operator, and what the bar against it is bound by."""
     stock = peers[0]["milliseconds"]
     names = sorted({kind for peer in peers for kind in peer["kinds"]}, key=lambda kind: -peers[0]["kinds"].get(kind, 0))
     rows = [["whole step, without the profiler", *(f"{peer['milliseconds']:.1f}" for peer in peers)]]
     rows += [[kind, *(f"{peer['kinds'].get(kind, 0):.1f}" for peer in peers)] for kind in names]
-    share = [f"{peer['kinds']['convolutions'] / stock:.2f}" for peer in peers]
-    rows.append(["convolutions / whole step of the first", *share])
+    share = [f"{sum(peer['kinds'][kind] for kind in INDISPENSABLE) / stock:.2f}" for peer in peers]
+    rows.append([f"{' and '.join(INDISPENSABLE)} / whole step of the first", *share])
     labels = [CONTENDERS[peer["contender"]].label for peer in peers]
     return f"Batch {peers[0]['batch']:,}:\n\n" + table.as_markdown(["ms per step", *labels], rows)
 
