@@ -3,6 +3,10 @@ import TorchCore
 /// What a convolution of one, two or three dimensions has in common.
 ///
 /// Along each dimension `outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1`, rounded down.
+///
+/// Where that is faster on a CPU, the weight is multiplied with patches of the image: for 1 x 1 kernels with a stride on
+/// channels-last images, and for images of one channel that need no gradient. The output lies channels last in memory
+/// then.
 open class Convolution: Module, Layer {
     /// outputs x inputs / groups x kernel…
     public let weight: Parameter
