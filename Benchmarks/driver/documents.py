@@ -58,8 +58,13 @@ def provenance(cell: dict, machine: dict) -> str:
     # Cells of earlier versions do not say.
     where = (f"{cell['started']}, {count(round(cell['seconds'] / 60), 'minute')}, commit {cell['commit']}"
              if "commit" in cell else "from an earlier run, see the history of the result file")
-    elsewhere = cell.get("processor", machine["processor"]) != machine["processor"]
-    return f"{count(most, 'round')}{others}; {where}{', on ' + cell['processor'] if elsewhere else ''}."
+    return f"{count(most, 'round')}{others}; {where}{elsewhere(cell, machine)}."
+
+
+def elsewhere(cell: dict, machine: dict) -> str:
+    """Where a cell was measured, if on another processor than the result file's other cells."""
+    processor = cell.get("processor", machine["processor"])
+    return f", on {processor}" if processor != machine["processor"] else ""
 
 
 def count(number: int, what: str) -> str:

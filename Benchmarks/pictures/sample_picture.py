@@ -14,10 +14,15 @@ KINDS = {"convolution": style.STOCK, "linear": style.TUNED}
 def draw(found: dict, path: Path) -> None:
     steps = found["settings"]["training_steps"]
     cells = [cell for cell in found["cells"] if cell["training_steps"] == steps]
-    figure, axes = plt.subplots(1, len(cells), figsize=(4.4 * len(cells), 4), squeeze=False, sharey=True)
+    columns = 2
+    lines = -(-len(cells) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(5.5 * columns, 4 * lines), squeeze=False, sharey=True)
     for cell, axis in zip(cells, axes.flat):
         draw_cell(cell, axis)
-    axes.flat[0].set_ylabel("relative error, median over seeds and layers")
+    for axis in axes.flat[len(cells):]:
+        axis.axis("off")
+    for line in axes:
+        line[0].set_ylabel("relative error, median over seeds and layers")
     figure.suptitle(f"Error of a sample after {steps} steps", fontsize=10)
     style.save(figure, path)
 
