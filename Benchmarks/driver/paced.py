@@ -6,8 +6,12 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from .failure import BenchmarkError
+
+
+READY = "ready"
 
 
 class PacedWorker:
@@ -24,6 +28,7 @@ class PacedWorker:
     def __enter__(self) -> "PacedWorker":
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         env=self.environment)
+        prefer_as_victim(self.process.pid)
         try:
             self.wait()
         except BaseException:
@@ -41,8 +46,11 @@ class PacedWorker:
 
     def go_on(self) -> None:
         """Lets it take its steps, and returns when it has."""
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise BenchmarkError(f"{self.title}: {self.reason()}") from None
         self.wait()
 
     def report(self) -> dict:
@@ -53,7 +61,12 @@ class PacedWorker:
             raise BenchmarkError(f"{self.title}: printed no report but {self.last[-200:]!r}") from None
 
     def wait(self) -> None:
-        """For the next line."""
+        """For its next turn, or its report; whatever else is printed means nothing."""
+        self.last = self.next_line()
+        while self.last != READY and not self.last.startswith("{"):
+            self.last = self.next_line()
+
+    def next_line(self) -> str:
         while b"\n" not in self.unread:
             with selectors.DefaultSelector() as selector:
                 selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -64,7 +77,7 @@ class PacedWorker:
                 raise BenchmarkError(f"{self.title}: {self.reason()}")
             self.unread += more
         line, self.unread = self.unread.split(b"\n", 1)
-        self.last = line.decode()
+        return line.decode(errors="replace")
 
     @property
     def title(self) -> str:
@@ -74,6 +87,14 @@ class PacedWorker:
         code = self.process.wait()
         self.errors.seek(0)
         return reason(code, self.errors.read())
+
+
+def prefer_as_victim(pid: int) -> None:
+    """Should memory run out, the kernel ends the worker, not whatever else runs."""
+    try:
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+    except OSError:
+        pass
 
 
 def reason(code: int, errors: str) -> str:

@@ -45,7 +45,7 @@ def credit(result: dict, seconds: float) -> None:
     if "commit" in result:
         result["seconds"] += seconds
         for place, now in (("commit", machine.commit()), ("processor", machine.processor())):
-            if now not in result.setdefault(place, now):
+            if now not in result.setdefault(place, now).split(" and "):
                 result[place] += f" and {now}"
 
 
@@ -108,8 +108,8 @@ def run_paced(cell: Cell, result: dict, workers: Workers, inputs: Inputs) -> flo
         for turn in range(PACED_TURNS):
             for process in processes if turn % 2 == 0 else processes[::-1]:
                 process.go_on()
-        for contender, process in zip(contenders, processes):
-            report = process.report()
+        # Of both or of none.
+        for contender, report in zip(contenders, [process.report() for process in processes]):
             found = [rounded({key: report[key][first:first + PACE] for key in ("milliseconds", "curvature")})
                      for first in range(0, PACE * PACED_TURNS, PACE)]
             result["contenders"][contender.name].setdefault("paced_turns", []).extend(found)

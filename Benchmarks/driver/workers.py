@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contenders import Contender, Tools
-from .paced import PacedWorker, reason
+from .paced import PacedWorker, prefer_as_victim, reason
 from .peer_server import PeerServer, TookTooLong
 
 PEER = Path(__file__).resolve().parents[1] / "peers" / "worker.py"
@@ -67,11 +67,3 @@ class Workers:
 
     def close(self) -> None:
         self.server.close()
-
-
-def prefer_as_victim(pid: int) -> None:
-    """Should memory run out, the kernel ends the worker, not whatever else runs."""
-    try:
-        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
-    except OSError:
-        pass

@@ -74,8 +74,10 @@ def report(words, loss):
     plain, curvature = TIMES.get(contender, (12.0, 24.0))
     warm_up, steps = int(option(words, "--warm-up")), int(option(words, "--steps"))
     if "--pace" in words:
-        for _ in range(0, steps, int(option(words, "--pace"))):
-            print("ready", flush=True)
+        for turn in range(0, steps, int(option(words, "--pace"))):
+            if turn and os.environ.get("FAKE_FAILURE") == "second turn":
+                sys.exit("it does not work here")
+            print("something else\nready", flush=True)
             sys.stdin.readline()
     due = [contender != "sgd" and step % interval == 0 for step in range(warm_up, warm_up + steps)]
     return {

@@ -18,6 +18,22 @@ final class ConvolutionPatchesTests: SmallTensorTestCase {
             weightShape: [2, 3, 1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1, hasBias: false),
     ]
 
+    /// By its shape it could be patches: as many channels and positions as the output.
+    func testAnImageOfTheOutputsSizeWithPaddingIsAnImage() {
+        let layer = ConvolutionGeometry(
+            weightShape: [2, 3, 1, 1], stride: [2, 2], padding: [1, 1], dilation: [1, 1], groups: 1, hasBias: true)
+        let image = randomTensor([4, 3, 3, 3], seed: 1, dtype: .float64)
+        let padded = image.padded([1, 1, 1, 1]).sliced(2, step: 2).sliced(3, step: 2)
+        let gradient = randomTensor([4, 2, 3, 3], seed: 2, dtype: .float64)
+        let rows = padded.permuted([0, 2, 3, 1]).reshaped([-1, 3])
+        let record = LayerRecord(input: image, outputGradient: gradient)
+        let outputs = gradient.permuted([0, 2, 3, 1]).reshaped([-1, 2])
+        assertClose(
+            layer.weightGradient(record).reshaped([2, 3]), outputs.transposed().matmul(rows), rtol: 1e-12, atol: 1e-12)
+        assertClose(layer.inputProducts(record), rows.transposed().matmul(rows), rtol: 1e-12, atol: 1e-12)
+        assertClose(layer.inputSums(record), rows.sum([0]), rtol: 1e-12, atol: 1e-12)
+    }
+
     func testTheyGiveWhatTheImageGives() {
         for (index, layer) in layers.enumerated() {
             let image = randomTensor([4, layer.weightShape[1], 7, 8], seed: UInt64(index), dtype: .float64)

@@ -72,7 +72,14 @@ final class OperatorTests: XCTestCase {
                     for (name, operation) in operations {
                         let fast = withGate(.fast) { operation(operand, number) }
                         let stable = withGate(.stable) { operation(operand, number) }
-                        assertIdentical(stable, fast, "\(dtype) \(shape) \(name) \(number)")
+                        let title = "\(dtype) \(shape) \(name) \(number)"
+                        if name == "power", dtype == .float64 || dtype == .float32 {
+                            // LibTorch knows square roots by their number; tensors' powers are the processor's.
+                            XCTAssertEqual(stable.dtype, fast.dtype, title)
+                            assertClose(stable, fast, rtol: dtype == .float32 ? 2e-7 : 4e-16, atol: 0, title)
+                        } else {
+                            assertIdentical(stable, fast, title)
+                        }
                     }
                 }
             }

@@ -29,13 +29,12 @@ final class LayerCapture: LayerObserver {
         guard let candidate = candidates[identity], candidate.isTraining else { return output }
         // Let go of as soon as it is used: the graph, and with it this closure, lives as long as the loss.
         var waiting: Tensor? = used(input, context).detached()
+        let normalization = statistics(context)
         return anchor.tap(output) { [weak self] gradient in
             guard let self, isCollecting, let input = waiting else { return }
             if isLastPass { waiting = nil }
             var record = LayerRecord(input: input, outputGradient: gradient)
-            if case .normalization(let mean, let scale) = context {
-                record.normalization = (mean.detached(), scale.detached())
-            }
+            record.normalization = normalization
             withoutGradients {
                 for block in self.blocks[identity] ?? [] { self.receive(record, block) }
             }
@@ -45,6 +44,11 @@ final class LayerCapture: LayerObserver {
     /// What the weight is multiplied with, as far as the layer has formed it.
     private func used(_ input: Tensor, _ context: LayerContext) -> Tensor {
         if case .patches(let patches) = context { patches } else { input }
+    }
+
+    private func statistics(_ context: LayerContext) -> (mean: Tensor, inverseStandardDeviation: Tensor)? {
+        guard case .normalization(let mean, let scale) = context else { return nil }
+        return (mean.detached(), scale.detached())
     }
 
     private func receive(_ record: LayerRecord, _ block: Int) {

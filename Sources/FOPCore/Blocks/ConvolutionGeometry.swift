@@ -31,7 +31,10 @@ public struct ConvolutionGeometry: LayerGeometry {
     private func overPatches(_ record: LayerRecord) -> ConvolutionGeometry? {
         let patches = record.input.shape
         guard groups == 1, patches[1] == weightColumns, patches[2...] == record.outputGradient.shape[2...],
-            kernel.contains(where: { $0 != 1 }) || stride.contains(where: { $0 != 1 })
+            // Images under 1 x 1 kernels have as many channels. One of the output's size is its own patches, unless
+            // there is padding.
+            kernel.contains(where: { $0 != 1 })
+                || padding.allSatisfy({ $0 == 0 }) && stride.contains(where: { $0 != 1 })
         else { return nil }
         let ones = kernel.map { _ in 1 }
         return ConvolutionGeometry(

@@ -49,6 +49,8 @@ extension FisherPreconditioner {
         let key = LayoutKey(blocks: order, dtype: tensor.dtype, device: tensor.device)
         if let layout = layouts[key] { return layout }
         let layout = LayerLayout(order.map { blocks[$0].shape }, dtype: key.dtype, device: key.device)
+        // Where other layers take part in every step, none comes again soon.
+        if layouts.count >= 8 { layouts = [:] }
         layouts[key] = layout
         return layout
     }

@@ -37,7 +37,9 @@ extension FisherPreconditioner {
         averages = blocks.map { _ in nil }
         guard case .adaptive = configuration.dampingPolicy else { return }
         for part in gradients {
-            for (index, average) in zip(part.blocks, part.tensors.mean().parts()) { averages[index] = average }
+            // Of one sub-batch and one block they can be the caller's own gradient, which he is free to change.
+            let means = part.tensors.rows == 1 ? part.tensors.parts().map { $0.cloned() } : part.tensors.mean().parts()
+            for (index, average) in zip(part.blocks, means) { averages[index] = average }
         }
     }
 
