@@ -26,9 +26,10 @@ struct StepsCommand: ParsableCommand {
         let startMemory = ProcessMemory.resident
         var run = TimedSteps()
         try trainee.take(given.warmUp, on: batch, areWarmUp: true, into: &run)
-        for first in stride(from: 0, to: work.steps, by: pace > 0 ? pace : work.steps) {
+        let atOnce = pace > 0 ? pace : work.steps
+        for first in stride(from: 0, to: work.steps, by: atOnce) {
             if pace > 0 { try waitForTurn() }
-            try trainee.take(pace > 0 ? min(pace, work.steps - first) : work.steps, on: batch, into: &run)
+            try trainee.take(min(atOnce, work.steps - first), on: batch, into: &run)
         }
         try trainee.check()
         try StepsReport(run, startMemory: startMemory).print()

@@ -1,9 +1,5 @@
 import TorchCore
 
-private enum Op {
-    static let asStrided = Operator("aten::as_strided")
-}
-
 /// A convolution of one to three dimensions: any stride, padding, dilation and grouping.
 public struct ConvolutionGeometry: LayerGeometry {
     public let weightShape: [Int]
@@ -72,8 +68,9 @@ public struct ConvolutionGeometry: LayerGeometry {
     /// - Parameter columns: the order of a patch's dimensions, of which 0 is the channel and the others are the kernel's.
     private func patchRows(_ input: Tensor, columns: [Int]) -> Tensor {
         let dimensions = kernel.count
-        return patchView(input).permuted(
-            [1 + dimensions, 0] + Array(1...dimensions) + columns.map { 2 + dimensions + $0 })
+        return input.patchView(
+            kernel: kernel, stride: stride, padding: padding, dilation: dilation, groups: groups
+        ).permuted([1 + dimensions, 0] + Array(1...dimensions) + columns.map { 2 + dimensions + $0 })
     }
 
     public func inputProducts(_ record: LayerRecord) -> Tensor {
@@ -114,30 +111,6 @@ public struct ConvolutionGeometry: LayerGeometry {
         return ones.convolutionWeightGradient(
             input: image, weight: weight, stride: stride, padding: padding, dilation: dilation, groups: groups
         ).reshaped(batch + [weightColumns])
-    }
-
-    /// N x positions… x groups x channels x kernel…, without a copy but for the padding.
-    private func patchView(_ input: Tensor) -> Tensor {
-        let dimensions = kernel.count
-        let around = padding.reversed().flatMap { [$0, $0] }
-        let padded = padding.allSatisfy { $0 == 0 } ? input : input.padded(around)
-        let sizes = padded.shape
-        let strides = padded.strides
-        let channels = sizes[1] / groups
-        let positions = (0..<dimensions).map { (d: Int) -> Int in
-            let extent = dilation[d] * (kernel[d] - 1) + 1
-            return (sizes[2 + d] - extent) / stride[d] + 1
-        }
-        let positionStrides = (0..<dimensions).map { strides[2 + $0] * stride[$0] }
-        let kernelStrides = (0..<dimensions).map { strides[2 + $0] * dilation[$0] }
-        let viewSizes: [Int] = [sizes[0]] + positions + [groups, channels] + kernel
-        let viewStrides: [Int] = [strides[0]] + positionStrides + [strides[1] * channels, strides[1]] + kernelStrides
-        return call(Op.asStrided, file: #fileID, line: #line) {
-            $0.push(padded)
-            $0.push(viewSizes)
-            $0.push(viewStrides)
-            $0.pushNone()
-        }
     }
 
     public func outputRows(_ record: LayerRecord) -> Tensor {

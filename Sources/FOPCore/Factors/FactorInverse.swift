@@ -40,7 +40,7 @@ func robustInverses(
     return (BlockDiagonal(results.map(\.inverse)), results.map(\.outcome))
 }
 
-/// Nil where a matrix is not positive definite or the inverse is not finite.
+/// Nil where a matrix is not positive definite, as far as numbers of its type can tell, or the inverse is not finite.
 private func choleskyInverse(_ matrix: Tensor) -> Tensor? {
     let (factor, info) = matrix.cholesky()
     guard !info.isGreater(than: 0).any().item(as: Bool.self) else { return nil }
