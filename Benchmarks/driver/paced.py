@@ -1,15 +1,12 @@
 """A worker that says when it is ready for some steps, and waits until it is told to take them."""
 import json
 import os
-import selectors
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from .failure import BenchmarkError
-
+from .processes import LineReader, TookTooLong, prefer_as_victim, reason
 
 READY = "ready"
 
@@ -22,12 +19,12 @@ class PacedWorker:
         self.environment = dict(environment)
         self.time_limit = time_limit
         self.errors = tempfile.TemporaryFile(mode="w+", prefix="fop-benchmark-")
-        self.unread = b""
         self.last = ""
 
     def __enter__(self) -> "PacedWorker":
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         env=self.environment)
+        self.lines = LineReader(self.process.stdout)
         prefer_as_victim(self.process.pid)
         try:
             self.wait()
@@ -67,17 +64,13 @@ class PacedWorker:
             self.last = self.next_line()
 
     def next_line(self) -> str:
-        while b"\n" not in self.unread:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self.process.stdout, selectors.EVENT_READ)
-                if not selector.select(self.time_limit):
-                    raise BenchmarkError(f"{self.title}: took more than {self.time_limit} s and was stopped")
-            more = os.read(self.process.stdout.fileno(), 65536)
-            if not more:
-                raise BenchmarkError(f"{self.title}: {self.reason()}")
-            self.unread += more
-        line, self.unread = self.unread.split(b"\n", 1)
-        return line.decode(errors="replace")
+        try:
+            line = self.lines.next(self.time_limit)
+        except TookTooLong:
+            raise BenchmarkError(f"{self.title}: took more than {self.time_limit} s and was stopped") from None
+        if line is None:
+            raise BenchmarkError(f"{self.title}: {self.reason()}")
+        return line
 
     @property
     def title(self) -> str:
@@ -87,20 +80,3 @@ class PacedWorker:
         code = self.process.wait()
         self.errors.seek(0)
         return reason(code, self.errors.read())
-
-
-def prefer_as_victim(pid: int) -> None:
-    """Should memory run out, the kernel ends the worker, not whatever else runs."""
-    try:
-        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
-    except OSError:
-        pass
-
-
-def reason(code: int, errors: str) -> str:
-    """Why a worker ended, from its exit code and what it said."""
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    if code == -signal.SIGKILL:
-        return "was killed: the machine's memory is not enough"
-    text = lines[-1] if lines else "without a word"
-    return text if code >= 0 else f"ended by signal {-code}: {text}"

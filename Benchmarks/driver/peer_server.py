@@ -1,7 +1,6 @@
 """The process that has PyTorch imported and forks the Python workers (peers/server.py)."""
 import json
 import os
-import selectors
 import signal
 import subprocess
 import tempfile
@@ -9,12 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .failure import BenchmarkError
+from .processes import LineReader
 
 PROGRAM = Path(__file__).resolve().parents[1] / "peers" / "server.py"
-
-
-class TookTooLong(Exception):
-    """A worker did not end in time; it has been stopped."""
 
 
 class PeerServer:
@@ -24,7 +20,7 @@ class PeerServer:
         with open(self.errors, "w") as errors:
             self.process = subprocess.Popen([str(python), str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, env=dict(environment))
-        self.unread = b""
+        self.lines = LineReader(self.process.stdout)
         # Whoever is timed while it still imports would be slowed down.
         if not self.answer().get("ready"):
             self.fail()
@@ -48,21 +44,10 @@ class PeerServer:
         return code, output.read_text(errors="replace"), errors.read_text(errors="replace")
 
     def answer(self, time_limit: float | None = None) -> dict:
-        """The next line. What came after it waits in `unread`, which the system does not know of when it is asked."""
-        while b"\n" not in self.unread:
-            if not self.has_more(time_limit):
-                raise TookTooLong
-            more = os.read(self.process.stdout.fileno(), 4096)
-            if not more:
-                self.fail()
-            self.unread += more
-        line, self.unread = self.unread.split(b"\n", 1)
+        line = self.lines.next(time_limit)
+        if line is None:
+            self.fail()
         return json.loads(line)
-
-    def has_more(self, seconds: float | None) -> bool:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
 
     def fail(self) -> None:
         words = self.errors.read_text().strip().splitlines()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contenders import Contender, Tools
-from .paced import PacedWorker, prefer_as_victim, reason
-from .peer_server import PeerServer, TookTooLong
+from .paced import PacedWorker
+from .peer_server import PeerServer
+from .processes import TookTooLong, prefer_as_victim, reason
 
 PEER = Path(__file__).resolve().parents[1] / "peers" / "worker.py"
 TIME_LIMIT = 900
