@@ -103,8 +103,8 @@ struct RowPairProducts {
     /// The same for any of the kernel's rows.
     private func upperRows(_ lag: Int) -> Rows {
         let taps = (0..<rows.kernel - lag).map { upperRows(lag, tap: $0) }
-        // The rows under two of the kernel's rows are a multiple of the dilation apart.
-        let step = taps.count > 1 ? greatestCommonDivisor(rows.stride, rows.dilation) : rows.stride
+        // Those under two of the kernel's rows lie between each other.
+        let step = taps.count > 1 ? 1 : rows.stride
         return Rows(first: taps.compactMap(\.first).min(), last: taps.compactMap(\.last).max(), step: step)
     }
 
@@ -118,8 +118,4 @@ struct RowPairProducts {
         let patch = channels * rows.kernel * columns.kernel
         return upperRows(0).count * width * width <= max(1 << 22, 4 * patch * patch)
     }
-}
-
-private func greatestCommonDivisor(_ first: Int, _ second: Int) -> Int {
-    second == 0 ? first : greatestCommonDivisor(second, first % second)
 }
